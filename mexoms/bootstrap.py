@@ -109,7 +109,9 @@ def main() -> None:
     """Bring the environment up to date; a lock lets two `make`s run side by side."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dev", action="store_true", help="also the test and lint tools")
-    parser.add_argument("--clients", action="store_true", help="only .venv-clients, for tests with real clients")
+    parser.add_argument(
+        "--clients", action="store_true", help="only .venv-clients, for tests with real clients"
+    )
     options = parser.parse_args()
     check_machine()
     with (ROOT / ".bootstrap.lock").open("w") as lock:

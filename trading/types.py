@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from enum import IntEnum
 
 import msgspec
 
-from venues.base import OrderType, Side, TimeInForce
+from venues.base import Instrument, OrderType, Side, TimeInForce
 
 #: This prefix alone means that an order is ours.
 CLIENT_ID_PREFIX = "mx-"
@@ -157,3 +158,26 @@ def to_base36(number: int) -> str:
 def client_order_id(shard: int, epoch: int, sequence: int) -> str:
     """Return `mx-{shard}-{epoch}-{seq}` in base 36: unique for ever, since every start raises the epoch."""
     return f"{CLIENT_ID_PREFIX}{to_base36(shard)}-{to_base36(epoch)}-{to_base36(sequence)}"
+
+
+class Desk(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine knows of its shard at start; read from Postgres once.
+
+    `instruments` by slot; `assets` gives the gate's slot of each asset code.
+    """
+
+    shard: int
+    epoch: int
+    accounts: tuple[Account, ...]
+    secrets: tuple[AccountSecret, ...]
+    instruments: tuple[Instrument, ...]
+    assets: dict[str, int]
+    strategies: tuple[StrategyConfig, ...]
+
+
+ORDER_NAMESPACE = uuid.UUID("6d5a1f0e-5d6c-5a53-9c0b-0b1f7a0c9e11")
+
+
+def order_id(client_order_id: str, command_id: str = "") -> str:
+    """Return the order's public id: the command's where one asked for it, else derived from our order id."""
+    return command_id or str(uuid.uuid5(ORDER_NAMESPACE, client_order_id))
