@@ -28,12 +28,13 @@ class RuntimeFile(PydanticBaseSettingsSource):
         raise AssertionError("unreachable: RuntimeFile answers as a whole")
 
     def __call__(self) -> dict[str, Any]:
-        """Return the file's values by field name."""
+        """Return the file's values under the names of the variables that they stand for."""
         path = home() / "runtime.json"
         if not path.exists():
             return {}
         values: dict[str, Any] = json.loads(path.read_text())
-        return values
+        fields = self.settings_cls.model_fields
+        return {str(fields[name].validation_alias): value for name, value in values.items() if name in fields}
 
 
 class Environment(BaseSettings):
