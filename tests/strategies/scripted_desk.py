@@ -1,0 +1,107 @@
+"""A desk in memory for strategy tests: it records what is asked and answers as told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from trading.types import Decision, Intent, OrderState, StrategyConfig
+from venues.base import Instrument, Side
+
+BTCUSDT = Instrument(
+    venue="binance_spot",
+    symbol="BTCUSDT",
+    base="BTC",
+    quote="USDT",
+    tick=Decimal("0.01"),
+    lot=Decimal("0.00001"),
+    price_min_ticks=1,
+    price_max_ticks=100_000_000,
+    quantity_min_lots=1,
+    quantity_max_lots=900_000_000,
+    market_quantity_max_lots=10_000_000,
+    notional_min_units=500_000_000,
+    base_scale=8,
+    quote_scale=8,
+    trading=True,
+    slot=1,
+    version=1,
+)
+
+
+@dataclass
+class OpenOrder:
+    """An order as the ledger would hold it."""
+
+    client_order_id: str
+    account: int
+    instrument: int
+    strategy: int
+    side: Side
+    price_ticks: int
+    quantity_lots: int
+    filled_lots: int = 0
+    state: OrderState = OrderState.OPEN
+    canceling: bool = False
+
+
+@dataclass
+class ScriptedDesk:
+    """Accepts everything unless `refuse_with` is set; orders rest until cancelled."""
+
+    ready: set[int]
+    refuse_with: int = 0
+    orders: dict[str, OpenOrder] = field(default_factory=dict)
+    positions: dict[tuple[int, int], int] = field(default_factory=dict)
+    submitted: list[Intent] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+
+    def submit(self, intent: Intent, now_ns: int) -> Decision:
+        self.submitted.append(intent)
+        client_order_id = f"mx-0-1-{len(self.submitted)}"
+        if self.refuse_with:
+            return Decision(
+                client_order_id=client_order_id, code=self.refuse_with, text="refused by the script"
+            )
+        self.orders[client_order_id] = OpenOrder(
+            client_order_id,
+            intent.account,
+            intent.instrument,
+            intent.strategy,
+            intent.side,
+            intent.price_ticks,
+            intent.quantity_lots,
+        )
+        return Decision(client_order_id=client_order_id)
+
+    def cancel(self, client_order_id: str, now_ns: int) -> Decision:
+        self.cancelled.append(client_order_id)
+        self.orders[client_order_id].canceling = True
+        return Decision(client_order_id=client_order_id)
+
+    def confirm_cancels(self) -> None:
+        self.orders = {key: order for key, order in self.orders.items() if not order.canceling}
+
+    def open_orders(self, strategy: int) -> list[OpenOrder]:
+        return [order for order in self.orders.values() if order.strategy == strategy]
+
+    def position_lots(self, account: int, instrument: int) -> int:
+        return self.positions.get((account, instrument), 0)
+
+    def account_ready(self, account: int) -> bool:
+        return account in self.ready
+
+
+def two_sided_config(accounts: tuple[int, ...] = (2,), **parameters: object) -> StrategyConfig:
+    """Return an instance of `two_sided_quotes` on BTCUSDT."""
+    return StrategyConfig(
+        slot=7,
+        id="0b0c7ad4-6ac1-4f0e-9d34-4df6c3f7b8a1",
+        tenant_slot=1,
+        tenant_id="6f9b8f0a-54b4-4c62-8f43-21b7a2d4a2d0",
+        name="quotes",
+        strategy="two_sided_quotes",
+        accounts=accounts,
+        instruments=(BTCUSDT.slot,),
+        parameters=dict(parameters),
+    )
