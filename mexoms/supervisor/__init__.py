@@ -1,0 +1,1 @@
+"""Starts the whole platform on one machine, keeps it up and ends it cleanly."""
