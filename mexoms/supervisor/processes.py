@@ -24,8 +24,12 @@ QUIET = ("--loglevel", "WARNING")
 
 
 def process_table(plan: Plan) -> tuple[Process, ...]:
-    """Return our own processes; services.py adds the embedded databases."""
-    app = partial(app_environment, plan)
+    """Return everything that runs besides the embedded databases of services.py."""
+    return (*steps(plan), *traders(plan), *followers(plan))
+
+
+def steps(plan: Plan) -> tuple[Process, ...]:
+    """Return what is done once, before the platform trades."""
     return (
         Process(
             name="database",
@@ -46,14 +50,6 @@ def process_table(plan: Plan) -> tuple[Process, ...]:
             environment=partial(owner_environment, plan),
         ),
         Process(
-            name="simulator",
-            command=simulator_command(plan),
-            colour=179,
-            ready=answers_http(plan.simulator_port, "/api/v3/ping"),
-            stop_stage=Stage.FOLLOWERS,
-            environment=app,
-        ),
-        Process(
             name="demo",
             command=(*MANAGE, "seed_demo", "--accounts", str(plan.accounts)),
             colour=245,
@@ -61,6 +57,21 @@ def process_table(plan: Plan) -> tuple[Process, ...]:
             once=True,
             skip=partial(seeded, plan),
             done=partial(note_seeded, plan),
+            environment=partial(app_environment, plan),
+        ),
+    )
+
+
+def traders(plan: Plan) -> tuple[Process, ...]:
+    """Return the exchange, the engine that trades on it, and the desk's face."""
+    app = partial(app_environment, plan)
+    return (
+        Process(
+            name="simulator",
+            command=simulator_command(plan),
+            colour=179,
+            ready=answers_http(plan.simulator_port, "/api/v3/ping"),
+            stop_stage=Stage.FOLLOWERS,
             environment=app,
         ),
         Process(
@@ -78,6 +89,13 @@ def process_table(plan: Plan) -> tuple[Process, ...]:
             ready=answers_http(plan.port, "/readyz"),
             environment=app,
         ),
+    )
+
+
+def followers(plan: Plan) -> tuple[Process, ...]:
+    """Return who writes down what happened, and who works in the background."""
+    app = partial(app_environment, plan)
+    return (
         Process(
             name="projector",
             command=(*MANAGE, "projector"),
