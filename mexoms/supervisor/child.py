@@ -129,6 +129,8 @@ class Child:
     async def _run_once(self) -> int:
         popen = start(self.process, self._directory)
         self._popen, self._ended = popen, asyncio.get_running_loop().create_future()
+        if not self.process.once:
+            self.say(f"started as process {popen.pid}")
         self.notice_end()  # it may have ended before there was a future to tell
         watcher = asyncio.create_task(self._become_ready())
         reader, pipe = await read_pipe(popen)
