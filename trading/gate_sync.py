@@ -1,0 +1,60 @@
+"""Tell the risk gate what instruments and accounts there are.
+
+The gate refuses what it does not know, so this runs before an engine's first
+order, and again whenever instruments or accounts change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from trading.types import Account
+from venues.base import Instrument
+
+if TYPE_CHECKING:
+    from risk.gate import Gate
+
+#: Micro-units of USDT in one unit (10⁻⁸) of a quote asset that is worth one USDT: 1 / 100.
+VALUE_SCALE = 6
+#: Quote assets that the slice values at one USDT each.
+DOLLAR_QUOTES = frozenset({"USDT", "USDC", "FDUSD", "BUSD", "TUSD"})
+#: How far a price may lie from the market, in hundredths of a percent.
+COLLAR_BPS = 500
+#: Older quotes value nothing: orders are refused instead.
+QUOTE_AGE_MAX_NS = 5_000_000_000
+#: The worst fee reserved beside a purchase, in hundredths of a percent.
+FEE_BPS = 10
+
+
+def write_instruments(gate: Gate, instruments: Iterable[Instrument], assets: Mapping[str, int]) -> None:
+    """Write every instrument; one whose quote asset cannot be valued is written as not trading."""
+    for instrument in instruments:
+        valued = instrument.quote in DOLLAR_QUOTES
+        gate.set_instrument(
+            instrument.slot,
+            version=instrument.version,
+            # Without a value in USDT no limit can be measured, so it must not trade.
+            trading=instrument.trading and valued,
+            base_asset=assets[instrument.base],
+            quote_asset=assets[instrument.quote],
+            price_min_ticks=instrument.price_min_ticks,
+            price_max_ticks=instrument.price_max_ticks,
+            quantity_min_lots=instrument.quantity_min_lots,
+            quantity_max_lots=instrument.quantity_max_lots,
+            market_quantity_max_lots=instrument.market_quantity_max_lots,
+            notional_min_units=instrument.notional_min_units,
+            base_units_per_lot=instrument.units_per_lot,
+            quote_units_per_tick_lot=instrument.units_per_tick_lot,
+            value_numerator=10**VALUE_SCALE,
+            value_denominator=10**instrument.quote_scale,
+            collar_bps=COLLAR_BPS,
+            quote_age_max_ns=QUOTE_AGE_MAX_NS,
+            fee_bps=FEE_BPS,
+        )
+
+
+def write_accounts(gate: Gate, accounts: Iterable[Account]) -> None:
+    """Write which tenant owns each account and which strategy alone may use it."""
+    for account in accounts:
+        gate.set_account(account.slot, tenant=account.tenant_slot, reserved_for=account.reserved_for)
