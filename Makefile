@@ -39,6 +39,6 @@ bench:
 
 # A running platform would lose its database under its feet, so it is asked first.
 clean:
-	@$(PYTHON) mexoms/supervisor/home_lock.py
+	@$(PYTHON) mexoms/supervisor/home_lock.py var
 	rm -rf var build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache bench.json
 	find accounts risk trading strategies backtests venues -name "*.so" -delete
