@@ -74,6 +74,35 @@ class Limit(TenantModel):
         return f"{self.scope} {self.symbol} {self.name} = {self.value} v{self.version}"
 
 
+class LimitRaise(TenantModel):
+    """Somebody's wish to raise a limit, which another person must approve before it holds."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    scope = models.CharField(max_length=16)
+    target = models.UUIDField(null=True, blank=True)
+    slot = models.PositiveIntegerField(null=True, blank=True)
+    symbol = models.CharField(max_length=32, blank=True)
+    name = models.CharField(max_length=32, choices=LimitName.choices)
+    value = models.DecimalField(max_digits=38, decimal_places=18)
+    reason = models.CharField(max_length=500)
+    requested_by = models.CharField(max_length=150)
+    requested_at = models.DateTimeField()
+    approved_by = models.CharField(max_length=150, blank=True)
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(scope__in=SCOPES), name="limit_raise_scope_known"),
+            models.CheckConstraint(
+                condition=~Q(approved_by=models.F("requested_by")), name="limit_raise_by_two_people"
+            ),
+        ]
+        indexes = [models.Index(fields=["tenant", "-requested_at"], name="limit_raise_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.symbol} {self.name} → {self.value}"
+
+
 class KillSwitch(TenantModel):
     """Whether a tenant, an account or a strategy may trade; a missing row leaves it trading.
 

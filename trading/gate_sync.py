@@ -9,28 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from risk.defaults import load_defaults
 from trading.types import Account
 from venues.base import Instrument
 
 if TYPE_CHECKING:
     from risk.gate import Gate
 
-#: Micro-units of USDT in one unit (10⁻⁸) of a quote asset that is worth one USDT: 1 / 100.
+#: Values in the gate are micro-units of USDT.
 VALUE_SCALE = 6
-#: Quote assets that the slice values at one USDT each.
-DOLLAR_QUOTES = frozenset({"USDT", "USDC", "FDUSD", "BUSD", "TUSD"})
-#: How far a price may lie from the market, in hundredths of a percent.
-COLLAR_BPS = 500
-#: Older quotes value nothing: orders are refused instead.
-QUOTE_AGE_MAX_NS = 5_000_000_000
-#: The worst fee reserved beside a purchase, in hundredths of a percent.
-FEE_BPS = 10
 
 
 def write_instruments(gate: Gate, instruments: Iterable[Instrument], assets: Mapping[str, int]) -> None:
     """Write every instrument; one whose quote asset cannot be valued is written as not trading."""
+    market = load_defaults().market
     for instrument in instruments:
-        valued = instrument.quote in DOLLAR_QUOTES
+        valued = instrument.quote in market.dollar_quotes
         gate.set_instrument(
             instrument.slot,
             version=instrument.version,
@@ -48,9 +42,9 @@ def write_instruments(gate: Gate, instruments: Iterable[Instrument], assets: Map
             quote_units_per_tick_lot=instrument.units_per_tick_lot,
             value_numerator=10**VALUE_SCALE,
             value_denominator=10**instrument.quote_scale,
-            collar_bps=COLLAR_BPS,
-            quote_age_max_ns=QUOTE_AGE_MAX_NS,
-            fee_bps=FEE_BPS,
+            collar_bps=market.collar_bps,
+            quote_age_max_ns=market.quote_age_max_ms * 1_000_000,
+            fee_bps=market.fee_bps,
         )
 
 

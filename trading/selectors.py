@@ -138,6 +138,11 @@ def instruments_of(venue: str, symbols: Sequence[str]) -> list[VenueInstrument]:
     return [row.contract() for row in Instrument.objects.filter(venue=venue, symbol__in=symbols)]
 
 
+def all_instruments() -> list[VenueInstrument]:
+    """Return every instrument with its slot."""
+    return [row.contract() for row in Instrument.objects.all()]
+
+
 def asset_slots() -> dict[str, int]:
     """Return the gate's slot of each asset."""
     return dict(Asset.objects.values_list("code", "slot"))

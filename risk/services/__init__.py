@@ -1,0 +1,8 @@
+"""Writes of risk."""
+
+from __future__ import annotations
+
+from risk.services.kill_switches import KillOutcome, set_kill_switch
+from risk.services.limits import approve_raise, propose_raise, seed_limits, set_limit
+
+__all__ = ["KillOutcome", "approve_raise", "propose_raise", "seed_limits", "set_kill_switch", "set_limit"]
