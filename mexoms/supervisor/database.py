@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from mexoms.environment import home
 from mexoms.supervisor.postgres import prepare_database
 from mexoms.supervisor.runtime_file import load_runtime, save_runtime
 
@@ -17,9 +17,9 @@ SERVER_DATABASES = {"", "postgres", "template0", "template1"}
 
 def main() -> None:
     """Prepare the database that the administrator's URL leads to, and note the addresses in the home."""
-    admin_url = os.environ["MEXOMS_ADMIN_URL"]
+    admin_url, home = os.environ["MEXOMS_ADMIN_URL"], Path(os.environ["MEXOMS_HOME"])
     named = urlsplit(admin_url).path.lstrip("/")
-    runtime = load_runtime(home())
+    runtime = load_runtime(home)
     owner_url, app_url = prepare_database(
         admin_url,
         database=DATABASE_NAME if named in SERVER_DATABASES else named,
@@ -27,7 +27,7 @@ def main() -> None:
         app_password=runtime.app_password,
     )
     refuse_bypassing_role(app_url)
-    save_runtime(home(), runtime, database_owner_url=owner_url, database_url=app_url)
+    save_runtime(home, runtime, database_owner_url=owner_url, database_url=app_url)
 
 
 def refuse_bypassing_role(app_url: str) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from mexoms.supervisor.child import Process, Stage
 from mexoms.supervisor.plan import Plan
 from mexoms.supervisor.preparation import migrated, note_migrated, note_seeded, seeded
-from mexoms.supervisor.readiness import answers_http
+from mexoms.supervisor.readiness import answers_http, reports_trading
 from mexoms.supervisor.runtime_file import load_runtime
 from mexoms.supervisor.services import embedded_postgres
 
@@ -79,6 +79,7 @@ def traders(plan: Plan) -> tuple[Process, ...]:
             command=(*MANAGE, "engine", "--shard", "0"),
             colour=114,
             needs=("demo", "valkey"),
+            ready=reports_trading(plan.home / "engine-0.json"),
             environment=app,
         ),
         Process(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -45,6 +47,23 @@ async def ask(
                 writer.close()
     except (OSError, TimeoutError):
         return b""
+
+
+def reports_trading(heartbeat: Path) -> Condition:
+    """Return a condition: an engine has since written that at least one account of its trades.
+
+    With many accounts on one IP's budget the last may take minutes; the desk is open with the first.
+    """
+    since_ns = time.time_ns()
+
+    async def condition() -> bool:
+        try:
+            beat = json.loads(heartbeat.read_text())
+        except (OSError, ValueError):
+            return False
+        return beat["time_ns"] > since_ns and beat["accounts_ready"] > 0
+
+    return condition
 
 
 async def at_once() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import time
@@ -26,7 +25,7 @@ def service_table(plan: Plan) -> tuple[Process, ...]:
         server = embedded_postgres(plan)
 
         async def ready() -> bool:
-            return await asyncio.to_thread(server.ready)
+            return server.ready()
 
         rows.append(
             Process(
