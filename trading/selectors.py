@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,13 @@ from django.db.models.functions import Coalesce
 from accounts import selectors as accounts_selectors
 from accounts.models import ExchangeAccount
 from accounts.tenancy import tenant_scope
+from accounts.wire_format import id_text, time_text
 from trading import live
+from trading.errors import UnknownOrder
 from trading.models import Asset, Balance, Command, Fill, Instrument, Order, Position
 from trading.types import Account, AccountSecret
 from venues.base import Instrument as VenueInstrument
+from venues.base import OrderType, Side, TimeInForce
 
 ValuesQuery = QuerySet[Any, dict[str, Any]]
 
@@ -81,9 +85,60 @@ def balances() -> ValuesQuery:
     return Balance.objects.values(*BALANCE_VALUES)
 
 
-def command(command_id: UUID) -> Command | None:
-    """Return the tenant's command."""
-    return Command.objects.filter(id=command_id).select_related("account").first()
+def order(*, order_id: UUID) -> dict[str, Any]:
+    """Return the tenant's order, or what its command says while there is no row; raises UnknownOrder."""
+    found = orders().filter(id=order_id).first()
+    if found is not None:
+        return found
+    command = Command.objects.filter(id=order_id, kind="place").select_related("account").first()
+    if command is None:
+        raise UnknownOrder("there is no such order", order=str(order_id))
+    return order_of_command(command)
+
+
+#: What the order of a command without an order row is called.
+STATES_WITHOUT_ROW = {"pending": "pending", "accepted": "pending", "refused": "refused", "expired": "not_sent"}
+
+
+def order_of_command(command: Command) -> dict[str, Any]:
+    """Return the values of an order that the engine has not written down yet."""
+    message = command.payload
+    instrument = Instrument.objects.get(id=message["instrument"])
+    contract = instrument.contract()
+    tif = TimeInForce(message["tif"])
+    return dict.fromkeys(ORDER_VALUES) | {
+        "id": command.id,
+        "account_id": command.account_id,
+        "account__name": command.account.name if command.account else "",
+        "instrument__venue": instrument.venue,
+        "instrument__symbol": instrument.symbol,
+        "client_order_id": command.client_order_id,
+        "side": Side(message["side"]).name,
+        "type": OrderType(message["type"]).name,
+        "tif": "" if tif is TimeInForce.NONE else tif.name,
+        "price": contract.price(message["price_ticks"]) if message["price_ticks"] else None,
+        "quantity": contract.quantity(message["quantity_lots"]),
+        "filled_quantity": Decimal(0),
+        "state": STATES_WITHOUT_ROW[command.state],
+        "code": command.code,
+        "text": command.text,
+        "tag": "",
+        "why": "",
+        "created_at": command.created_at,
+        "updated_at": command.handled_at or command.created_at,
+    }
+
+
+def command_row(command: Command, *, order: UUID | None = None) -> live.Row:
+    """Return a command as the API answers it."""
+    return {
+        "id": str(command.id),
+        "kind": command.kind,
+        "state": command.state,
+        "order": id_text(order),
+        "deadline_at": time_text(command.deadline_at),
+        "created_at": time_text(command.created_at),
+    }
 
 
 LISTS: dict[str, tuple[Callable[[], ValuesQuery], Callable[[live.Values], live.Row]]] = {

@@ -100,7 +100,7 @@ class Fill(Journalled):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey("accounts.ExchangeAccount", on_delete=models.PROTECT, related_name="+")
     instrument = models.ForeignKey("trading.Instrument", on_delete=models.PROTECT, related_name="+")
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills")
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, related_name="fills")
     strategy_instance = models.UUIDField(null=True)
     trade_id = models.BigIntegerField()
     side = models.CharField(max_length=4)

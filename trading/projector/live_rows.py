@@ -126,10 +126,7 @@ class LivePublisher:
         await layer.group_send(group, message)
 
     def close(self) -> None:
-        """Close the loop and its connections."""
-        layer = get_channel_layer()
-        if layer is not None and hasattr(layer, "flush"):
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        """Close the loop; the channel layer closes its connections with it."""
         self._loop.close()
 
 

@@ -105,3 +105,7 @@ class ProjectorLoop:
             log.warning("the projection waits for Postgres: %s", error)
         self.database_away = True
         connection.close()
+
+    def close(self) -> None:
+        """Give back what the loop holds."""
+        self.live.close()
