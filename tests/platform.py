@@ -31,7 +31,7 @@ STOP_TIMEOUT_S = 10.0
 
 
 class Platform:
-    """One running platform; give `user` to run it as another than root."""
+    """One running platform; its home is removed with it."""
 
     def __init__(self, home: Path, *, services: bool = False, **environment: str) -> None:
         self.home = home
@@ -49,12 +49,12 @@ class Platform:
         self.popen: subprocess.Popen[bytes] | None = None
         self._log = Path(tempfile.mkstemp(prefix="mexoms-platform-", suffix=".log")[1])
 
-    def start(self, *options: str, command: tuple[str, ...] = (), prefix: tuple[str, ...] = ()) -> None:
-        """Start the supervisor, or the given command (such as `make run`), after the prefix."""
+    def start(self, *options: str, command: tuple[str, ...] = ()) -> None:
+        """Start the supervisor with the options, or the given command (such as `make run`)."""
         command = command or (sys.executable, "-m", "mexoms.supervisor", *options)
         with self._log.open("wb") as log:
             self.popen = subprocess.Popen(
-                (*prefix, *command),
+                command,
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -17,13 +17,16 @@ from mexoms.supervisor.home_lock import HomeBusy, lock_home
 from mexoms.supervisor.output import Console, colour_wanted
 from mexoms.supervisor.plan import ACCOUNTS_DEFAULT, ACCOUNTS_MAX, ROOT, Plan
 from mexoms.supervisor.ports import PortTaken, check_port
+from mexoms.supervisor.postgres import PostgresMissing
 from mexoms.supervisor.preparation import read_note
 from mexoms.supervisor.processes import process_table
 from mexoms.supervisor.run_directory import UnsafeDirectory, remove_sockets, socket_directory
 from mexoms.supervisor.runtime_file import load_runtime, save_runtime
 from mexoms.supervisor.services import clear_earlier_run, embedded_postgres, redis_url, service_table
+from mexoms.supervisor.valkey import ValkeyMissing
 
 STANDARD_OUTPUT = 1
+CANNOT_START = (HomeBusy, PortTaken, UnsafeDirectory, PostgresMissing, ValkeyMissing, StepFailed, NotReady)
 
 
 def main() -> None:
@@ -37,7 +40,7 @@ def main() -> None:
         plan = replace(plan, sockets=socket_directory(plan.home))
         run_platform(plan, started)
         lock.close()
-    except (HomeBusy, PortTaken, UnsafeDirectory, StepFailed, NotReady) as error:
+    except CANNOT_START as error:
         sys.exit(f"mexoms: {error}")
 
 
