@@ -25,6 +25,7 @@ from trading.projector.rows import (
     StatusRow,
     asset_amount,
     derived_id,
+    holding_id,
 )
 from trading.types import CLIENT_ID_PREFIX, OrderState, order_id, to_base36
 from venues.base import OrderType, ReportKind, Side, TimeInForce
@@ -183,7 +184,7 @@ class Fold:
             **self.stamp(key, account_id),
         )
         self.positions[account_id, record.instrument] = PositionRow(
-            id=derived_id("position", account_id, record.instrument),
+            id=holding_id("position", account_id, record.instrument),
             instrument_id=record.instrument,
             quantity=scale.quantity(record.position_lots_after),
             cost=scale.quote(record.cost_units_after),
@@ -195,7 +196,7 @@ class Fold:
     def on_balance(self, key: Key, account_id: UUID, record: records.BalanceChanged) -> None:
         """Set what the account holds of the asset."""
         self.balances[account_id, record.asset] = BalanceRow(
-            id=derived_id("balance", account_id, record.asset),
+            id=holding_id("balance", account_id, record.asset),
             asset=record.asset,
             total=asset_amount(record.total_units_after),
             locked=asset_amount(record.locked_units_after),

@@ -23,6 +23,7 @@ from trading.projector import tables
 from trading.projector.directory import Directory
 from trading.projector.fold import Fold, Key
 from trading.projector.live_rows import Changes
+from trading.projector.rows import uuid_of
 
 if TYPE_CHECKING:
     from trading.engine.journal import Entry, Position
@@ -100,8 +101,8 @@ class Projector:
                 return []
             return [(*owner, record)]
         if isinstance(record, records.CommandHandled):
-            return [(UUID(record.tenant_id), None, record)]
-        return [(UUID(record.tenant_id), UUID(record.account_id), record)]
+            return [(uuid_of(record.tenant_id), None, record)]
+        return [(uuid_of(record.tenant_id), uuid_of(record.account_id), record)]
 
 
 def order_named(record: records.AnyRecord) -> str:

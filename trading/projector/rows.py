@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
 from decimal import Context, Decimal
 from typing import Any
@@ -148,3 +149,8 @@ def asset_amount(units: int) -> Decimal:
 def derived_id(*parts: object) -> UUID:
     """Return the id that the same parts always have, so that applying twice makes one row."""
     return uuid5(ORDER_NAMESPACE, ":".join(map(str, parts)))
+
+
+#: The same, for the few accounts, positions and balances that come again with every fill.
+holding_id = functools.lru_cache(maxsize=16_384)(derived_id)
+uuid_of = functools.lru_cache(maxsize=16_384)(UUID)

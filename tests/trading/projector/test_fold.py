@@ -99,7 +99,9 @@ def test_a_rejected_cancel_says_nothing_about_the_order():
     story = Story()
     client_id = story.send(OWNER)
     story.report(OWNER, client_id, ReportKind.ACK, OrderState.OPEN)
-    story.report(OWNER, client_id, ReportKind.CANCEL_REJECTED, OrderState.OPEN, code=-2011, text="Unknown order")
+    story.report(
+        OWNER, client_id, ReportKind.CANCEL_REJECTED, OrderState.OPEN, code=-2011, text="Unknown order"
+    )
     row = only(fold_of(story.entries).orders_changed.values())
     assert (row.state, row.code, row.text) == ("open", "", "")
 
