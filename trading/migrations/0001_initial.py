@@ -4,7 +4,7 @@ import django.db.models.deletion
 import uuid
 from django.db import migrations, models
 
-from accounts.row_security import protect
+from accounts.row_security import keep_in_tenant, protect
 
 
 class Migration(migrations.Migration):
@@ -496,6 +496,10 @@ class Migration(migrations.Migration):
                 fields=("account", "client_order_id"), name="order_once_per_account"
             ),
         ),
+        migrations.AddConstraint(
+            model_name="order",
+            constraint=models.UniqueConstraint(fields=("tenant", "id"), name="order_of_tenant"),
+        ),
         migrations.AddIndex(
             model_name="fill",
             index=models.Index(fields=["tenant", "-executed_at", "-id"], name="fill_newest"),
@@ -531,9 +535,16 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=("account", "instrument"), name="position_once"),
         ),
         protect("trading_command"),
+        keep_in_tenant("trading_command", "account_id"),
         protect("trading_order"),
+        keep_in_tenant("trading_order", "account_id"),
         protect("trading_fill"),
+        keep_in_tenant("trading_fill", "account_id"),
         protect("trading_position"),
+        keep_in_tenant("trading_position", "account_id"),
         protect("trading_balance"),
+        keep_in_tenant("trading_balance", "account_id"),
         protect("trading_accountstatus"),
+        keep_in_tenant("trading_accountstatus", "account_id"),
+        keep_in_tenant("trading_fill", "order_id", "trading_order"),
     ]

@@ -79,6 +79,8 @@ class Order(Journalled):
                 name="order_once",
             ),
             models.UniqueConstraint(fields=["account", "client_order_id"], name="order_once_per_account"),
+            # What fills point to, so that they cannot leave the tenant.
+            models.UniqueConstraint(fields=["tenant", "id"], name="order_of_tenant"),
         ]
         indexes = [
             models.Index(fields=["tenant", "-created_at", "-id"], name="order_newest"),
