@@ -16,6 +16,8 @@ from typing import Any, ClassVar, Protocol
 from channels.layers import get_channel_layer
 
 log = logging.getLogger(__name__)
+# While Redis is away the layer would print a traceback every second; the feed says it once.
+logging.getLogger("channels_redis.pubsub").setLevel(logging.CRITICAL)
 
 Message = dict[str, Any]
 

@@ -1,4 +1,5 @@
-// The last price as a line, second by second since the page was opened, with our fills as markers.
+// The last price as a line, second by second, with our fills as markers. Before the page was opened
+// the only prices known here are those at which we traded ourselves.
 
 /* global LightweightCharts */
 const POINTS_MAX = 7_200;
@@ -22,6 +23,7 @@ export class PriceChart {
     });
     this.markers = LightweightCharts.createSeriesMarkers(this.series, []);
     this.points = new Map();
+    this.begun = new Set();
     this.symbol = "";
   }
 
@@ -37,7 +39,7 @@ export class PriceChart {
     if (!market.time || !value) return;
     const points = this.points.get(market.symbol) ?? [];
     this.points.set(market.symbol, points);
-    const point = { time: Math.floor(Date.parse(market.time) / 1000), value };
+    const point = { time: secondOf(market.time), value };
     const last = points.at(-1);
     if (last && point.time < last.time) return;
     if (last && point.time === last.time) points.pop();
@@ -48,22 +50,33 @@ export class PriceChart {
     this.series.update(point);
   }
 
-  /** Mark the fills that lie within the line. */
+  /** Mark our fills, newest first; the first time they also say what was before the page. */
   mark(fills) {
-    const first = this.points.get(this.symbol)?.[0]?.time ?? Infinity;
-    const marks = fills
+    const ours = fills
       .filter((fill) => fill.symbol === this.symbol)
-      .map((fill) => ({ fill, time: Math.floor(Date.parse(fill.executed_at) / 1000) }))
-      .filter(({ time }) => time >= first)
       .slice(0, MARKERS_MAX)
-      .sort((one, other) => one.time - other.time);
-    this.markers.setMarkers(marks.map(({ fill, time }) => marker(fill, time)));
+      .map((fill) => ({ fill, time: secondOf(fill.executed_at) }))
+      .reverse();
+    if (ours.length && this.points.has(this.symbol) && !this.begun.has(this.symbol)) this.#beginWith(ours);
+    this.markers.setMarkers(ours.map(({ fill, time }) => marker(fill, time)));
+  }
+
+  #beginWith(ours) {
+    this.begun.add(this.symbol);
+    const points = this.points.get(this.symbol);
+    const before = new Map(ours.filter(({ time }) => time < points[0].time).map(({ fill, time }) => [time, Number(fill.price)]));
+    points.unshift(...[...before].map(([time, value]) => ({ time, value })));
+    this.series.setData(points);
   }
 
   #setPrecision(market) {
     const decimals = Math.max(...[market.bid, market.ask, market.last].map((price) => (price ?? "").split(".")[1]?.length ?? 0));
     this.series.applyOptions({ priceFormat: { type: "price", precision: decimals, minMove: 10 ** -decimals } });
   }
+}
+
+function secondOf(time) {
+  return Math.floor(Date.parse(time) / 1000);
 }
 
 function marker(fill, time) {

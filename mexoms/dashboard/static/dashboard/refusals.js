@@ -1,14 +1,15 @@
-// The numbers behind a refusal, as the order's row carries them.
+// The numbers behind a refusal, as the order's row carries them, as one line of words.
 
 import { grouped } from "./amounts.js";
 
-const SHOWN_APART = new Set(["code", "text", "message"]);
+const number = (value) => grouped(String(value ?? 0));
 
-/** Return a refusal's numbers as one line: each name with its value; "" where there are none. */
+/** Return what the gate measured, "" where nothing was. */
 export function refusalNumbers(refusal) {
-  if (!refusal || typeof refusal !== "object") return "";
-  return Object.entries(refusal)
-    .filter(([name, value]) => !SHOWN_APART.has(name) && value !== null && value !== "")
-    .map(([name, value]) => `${name.replaceAll("_", " ")} ${grouped(String(value))}`)
-    .join(", ");
+  if (!refusal || !refusal.unit || refusal.unit === "none") return "";
+  const unit = refusal.unit.replaceAll("_", " ");
+  return (
+    `${refusal.scope}: would be ${number(refusal.would_be)}, limit ${number(refusal.limit)} ${unit} ` +
+    `(now ${number(refusal.current)}, reserved ${number(refusal.reserved)}, asked ${number(refusal.requested)})`
+  );
 }
