@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from accounts import services as accounts
 from accounts.models import ApiKey, ExchangeAccount, Tenant, User
+from accounts.permissions import SCOPES
 from accounts.tenancy import tenant_scope
 from mexoms.supervisor.runtime_file import write_private
 from risk import services as risk
@@ -31,7 +32,6 @@ from strategies.models import StrategyInstance
 DEMO_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "demo.yaml"
 VENUE = "binance_spot"
 STRATEGY_ACCOUNTS = range(1, 5)
-SCOPES = ("read", "trade", "risk", "admin")
 TOKEN_TTL = timedelta(days=365)
 PASSWORD_BYTES = 12
 
@@ -145,7 +145,7 @@ def ensure_owner(desk: DeskSeed, tenant: Tenant, known: str) -> tuple[User, str]
     user = User.objects.filter(username=desk.user).first()
     if user is None:
         user = accounts.create_user(username=desk.user, password=password, is_staff=desk.staff)
-        accounts.add_member(tenant=tenant, user=user, role="owner")
+        accounts.add_member(tenant_id=tenant.id, user=user, role="owner")
     elif not user.check_password(password):
         user.set_password(password)
         user.save(update_fields=["password"])
@@ -154,8 +154,9 @@ def ensure_owner(desk: DeskSeed, tenant: Tenant, known: str) -> tuple[User, str]
 
 def issue_demo_token(tenant: Tenant, user: User) -> str:
     """Return a new token with every scope."""
-    with tenant_scope(tenant.id):
-        _, token = accounts.issue_token(user=user, name="demo", scopes=list(SCOPES), ttl=TOKEN_TTL)
+    _, token = accounts.issue_token(
+        tenant_id=tenant.id, user=user, name="demo", scopes=SCOPES, ttl=TOKEN_TTL, now_ns=time.time_ns()
+    )
     return token
 
 
@@ -172,9 +173,9 @@ def ensure_accounts(tenant: Tenant, size: int, free: deque[ExchangeKey], *, stra
                 kind=kind_of(index, strategies=strategies),
                 name=f"account {index:03}",
                 email=key.email,
-                parent=main,
+                parent_id=main.id if main else None,
             )
-            accounts.store_api_key(account=account, api_key=key.api_key, api_secret=key.api_secret)
+            store_key(account, key)
             main = main or account
 
 
@@ -192,7 +193,14 @@ def refresh_keys(tenant: Tenant, keys: list[ExchangeKey]) -> None:
         for account in ExchangeAccount.objects.filter(email__in=by_email):
             key = by_email[account.email]
             if not ApiKey.objects.filter(account=account, api_key=key.api_key, active=True).exists():
-                accounts.store_api_key(account=account, api_key=key.api_key, api_secret=key.api_secret)
+                store_key(account, key)
+
+
+def store_key(account: ExchangeAccount, key: ExchangeKey) -> None:
+    """Give the account its key at the exchange."""
+    accounts.store_api_key(
+        account=account, api_key=key.api_key, api_secret=key.api_secret, now_ns=time.time_ns()
+    )
 
 
 def ensure_instance(strategy: StrategySeed, tenant: Tenant) -> None:

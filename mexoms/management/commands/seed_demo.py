@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from mexoms.demo import seed_demo
 
@@ -21,5 +22,8 @@ class Command(BaseCommand):
         parser.add_argument("--accounts", type=int, default=12)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Seed."""
-        seed_demo(home=settings.HOME, account_count=options["accounts"])
+        """Seed; a password that people must not have is one clear line."""
+        try:
+            seed_demo(home=settings.HOME, account_count=options["accounts"])
+        except ValidationError as error:
+            raise CommandError(f"MEXOMS_DEMO_PASSWORD: {' '.join(error.messages)}") from error
