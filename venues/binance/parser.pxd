@@ -1,0 +1,71 @@
+from libc.stdint cimport int64_t
+from picows.picows cimport WSListener
+
+cdef struct Cursor:
+    const char* at
+    const char* end
+
+
+cdef struct Span:
+    const char* start
+    Py_ssize_t length
+
+
+# The fields of one event, found but not yet converted. An array is remembered by where it begins.
+cdef struct Fields:
+    Span kind
+    Span symbol
+    Span bid
+    Span bid_quantity
+    Span ask
+    Span ask_quantity
+    Span price
+    Span quantity
+    Cursor bids
+    Cursor asks
+    int64_t first_id
+    int64_t final_id
+    int64_t event_ms
+    int64_t trade_ms
+    bint buyer_is_maker
+
+
+# One followed symbol: how its texts become ticks and lots, and its newest quote.
+cdef struct Row:
+    int64_t tick_units
+    int64_t lot_units
+    int64_t quote_id
+    int64_t bid_ticks
+    int64_t bid_lots
+    int64_t ask_ticks
+    int64_t ask_lots
+    bint quote_changed
+    bint book_changed
+    bint waiting
+
+
+cdef class MarketDecoder(WSListener):
+    cdef object _events
+    cdef object _schedule
+    cdef list _symbols
+    cdef list _names
+    cdef list _books
+    cdef dict _index
+    cdef Row* _rows
+    cdef int _count
+    cdef int* _slots
+    cdef int _slots_mask
+    cdef int* _changed
+    cdef int _changed_count
+    cdef bint _flush_scheduled
+    cdef bytearray _fragments
+    cdef readonly int64_t messages
+
+    cdef int decode(self, const char* data, Py_ssize_t size) except -1
+    cdef int find_row(self, Span symbol) noexcept
+    cdef bint apply_quote(self, int row, Fields* fields) noexcept
+    cdef int apply_diff(self, int row, Fields* fields, const char* data, Py_ssize_t size) except -1
+    cdef int report_quote(self, int row) except -1
+    cdef int report_trade(self, int row, Fields* fields) except -1
+    cdef int note_change(self, int row) noexcept
+    cdef int report_malformed(self, int row, const char* data, Py_ssize_t size) except -1
