@@ -76,9 +76,10 @@ class Conductor:
         await child.run()
 
     async def _announce(self, when_ready: Callable[[], None]) -> None:
-        everything = asyncio.gather(*(child.ready.wait() for child in self.children.values()))
         try:
-            await asyncio.wait_for(everything, READY_TIMEOUT_S)
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                for child in self.children.values():
+                    await child.ready.wait()
         except TimeoutError:
             late = ", ".join(name for name, child in self.children.items() if not child.ready.is_set())
             raise NotReady(f"not ready after {READY_TIMEOUT_S:g} s: {late}") from None

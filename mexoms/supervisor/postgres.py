@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
@@ -75,9 +75,10 @@ class EmbeddedPostgres:
             raise PostgresMissing(f"initdb failed: {done.stderr.strip()}")
         draft.rename(self._data)
 
-    def command(self) -> Sequence[str]:
-        """Return the command that runs the server in the foreground."""
-        options = [word for name, value in OPTIONS.items() for word in ("-c", f"{name}={value}")]
+    def command(self, extra: Mapping[str, str] | None = None) -> Sequence[str]:
+        """Return the command that runs the server in the foreground; `extra` options win over ours."""
+        given = OPTIONS | dict(extra or {})
+        options = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
         server = (str(binaries() / "postgres"), "-D", str(self._data), "-k", str(self._sockets))
         return (*unprivileged(), *server, *options)
 
@@ -109,7 +110,12 @@ def unprivileged() -> Sequence[str]:
 
 
 def prepare_database(
-    admin_url: str, *, database: str, owner_password: str, app_password: str
+    admin_url: str,
+    *,
+    database: str,
+    owner_password: str,
+    app_password: str,
+    roles: tuple[str, str] = (OWNER_ROLE, APP_ROLE),
 ) -> tuple[str, str]:
     """Make the database and the two roles if missing; return the owner's and the application's URL.
 
@@ -121,14 +127,14 @@ def prepare_database(
     with psycopg.connect(admin_url, autocommit=True) as connection:
         if not may_create_roles(connection):
             return admin_url, admin_url
-        for role, password in ((OWNER_ROLE, owner_password), (APP_ROLE, app_password)):
+        for role, password in zip(roles, (owner_password, app_password), strict=True):
             ensure_role(connection, role, password)
-        ensure_database(connection, database)
+        ensure_database(connection, database, owner=roles[0])
     with psycopg.connect(at_database(admin_url, database), autocommit=True) as connection:
-        grant_access(connection)
+        grant_access(connection, *roles)
     return (
-        as_role(admin_url, database, OWNER_ROLE, owner_password),
-        as_role(admin_url, database, APP_ROLE, app_password),
+        as_role(admin_url, database, roles[0], owner_password),
+        as_role(admin_url, database, roles[1], app_password),
     )
 
 
@@ -149,19 +155,19 @@ def ensure_role(connection: psycopg.Connection, role: str, password: str) -> Non
     connection.execute(sql.SQL(statement).format(sql.Identifier(role), sql.Literal(password)))
 
 
-def ensure_database(connection: psycopg.Connection, database: str) -> None:
+def ensure_database(connection: psycopg.Connection, database: str, owner: str) -> None:
     """Create the database, owned by the owner's role, unless it is there."""
     from psycopg import sql
 
     if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
         return
-    connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(OWNER_ROLE)))
+    connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(owner)))
     connection.execute(
-        sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(OWNER_ROLE))
+        sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(owner))
     )
 
 
-def grant_access(connection: psycopg.Connection) -> None:
+def grant_access(connection: psycopg.Connection, owner: str, app: str) -> None:
     """Let the owner make tables and the application use them, those to come as well."""
     from psycopg import sql
 
@@ -173,9 +179,7 @@ def grant_access(connection: psycopg.Connection) -> None:
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public "
         "GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO {app}",
     ):
-        connection.execute(
-            sql.SQL(statement).format(owner=sql.Identifier(OWNER_ROLE), app=sql.Identifier(APP_ROLE))
-        )
+        connection.execute(sql.SQL(statement).format(owner=sql.Identifier(owner), app=sql.Identifier(app)))
 
 
 def at_database(url: str, database: str) -> str:

@@ -41,7 +41,7 @@ def steps(plan: Plan) -> tuple[Process, ...]:
         ),
         Process(
             name="migrations",
-            command=(*MANAGE, "migrate", "--verbosity", "0"),
+            command=(*MANAGE, "migrate", "--verbosity", "0", "--skip-checks"),
             colour=245,
             needs=("database",),
             once=True,
