@@ -9,7 +9,13 @@ RISK_ROLES = frozenset({"risk", "owner"})
 
 
 class Person(msgspec.Struct, frozen=True):
-    """A user by name, or a token acting for one, with the role in the tenant."""
+    """A person by user name, with the role in the tenant and the token that acts for him, if one does."""
 
-    name: str
+    user: str
     role: str
+    token: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return who acts, as rows name him: at most 150 characters."""
+        return (f"{self.user} (token {self.token})" if self.token else self.user)[:150]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from pydantic import ValidationError
 
+from accounts import services as accounts_services
 from accounts.models import ExchangeAccount
 from accounts.tenancy import tenant_scope
 from strategies.errors import AccountUnusable, ParametersInvalid, UnknownInstance, UnknownStrategy
@@ -35,7 +35,7 @@ def create_instance(
         check_parameters(strategy, parameters)
         accounts = usable_accounts(venue, account_ids)
         instance = StrategyInstance.new(
-            slot=next_slot(),
+            slot=accounts_services.next_slot("strategy"),
             name=name,
             strategy=strategy,
             venue=venue,
@@ -83,10 +83,3 @@ def usable_accounts(venue: str, account_ids: Sequence[UUID]) -> list[ExchangeAcc
         if account.reserved_for is not None:
             raise AccountUnusable(f"{account.name} is reserved for another instance", account=str(account.id))
     return accounts
-
-
-def next_slot() -> int:
-    """Return a slot that no tenant has. A sequence gives it, since row security hides the others' rows."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('strategies_slot')")
-        return int(cursor.fetchone()[0])

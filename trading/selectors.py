@@ -12,8 +12,8 @@ from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, 
 from django.db.models.functions import Coalesce
 
 from accounts import selectors as accounts_selectors
-from accounts.models import ExchangeAccount
-from accounts.tenancy import tenant_scope
+from accounts.models import ExchangeAccount, Tenant
+from accounts.tenancy import current_tenant_id, tenant_scope
 from accounts.wire_format import id_text, time_text
 from trading import live
 from trading.errors import UnknownOrder
@@ -201,3 +201,10 @@ def all_instruments() -> list[VenueInstrument]:
 def asset_slots() -> dict[str, int]:
     """Return the gate's slot of each asset."""
     return dict(Asset.objects.values_list("code", "slot"))
+
+
+def slot_of(scope: str, target: UUID | None) -> int | None:
+    """Return the gate's slot of the current tenant, or of one of its accounts."""
+    if scope == "tenant" and target is None:
+        return Tenant.objects.values_list("slot", flat=True).get(id=current_tenant_id())
+    return ExchangeAccount.objects.filter(id=target).values_list("slot", flat=True).first()

@@ -89,7 +89,7 @@ def propose_raise(
     with tenant_scope(tenant_id):
         wish = LimitRaise.new(
             scope=scope, target=target, slot=slot, symbol=symbol, name=name, value=value,
-            reason=reason, requested_by=who.name, requested_at=time_of(now_ns),
+            reason=reason, requested_by=who.user, requested_at=time_of(now_ns),
         )  # fmt: skip
         wish.save(force_insert=True)
     return wish
@@ -102,13 +102,13 @@ def approve_raise(*, tenant_id: UUID, raise_id: UUID, who: Person, now_ns: int) 
         if wish is None:
             raise LimitInvalid("there is no such raise to decide", id=str(raise_id))
         check_person(who, wish.reason)
-        if who.name == wish.requested_by:
+        if who.user == wish.requested_by:
             raise SecondPersonNeeded("whoever asked for a raise cannot approve it")
-        wish.approved_by, wish.decided_at = who.name, time_of(now_ns)
+        wish.approved_by, wish.decided_at = who.user, time_of(now_ns)
         wish.save(update_fields=["approved_by", "decided_at"])
         return write_limit(
             wish.scope, wish.target, wish.slot, wish.symbol, wish.name, wish.value,
-            wish.requested_by, who.name, wish.reason, now_ns,
+            wish.requested_by, who.user, wish.reason, now_ns,
         )  # fmt: skip
 
 

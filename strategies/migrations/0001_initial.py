@@ -52,6 +52,4 @@ class Migration(migrations.Migration):
             "strategies_strategyinstance_accounts",
             using="EXISTS (SELECT 1 FROM strategies_strategyinstance i WHERE i.id = strategyinstance_id)",
         ),
-        # Slots are unique among all tenants, whose rows no tenant sees.
-        migrations.RunSQL("CREATE SEQUENCE strategies_slot START 1", "DROP SEQUENCE strategies_slot"),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -21,9 +22,11 @@ from accounts.tenancy import current_tenant_id
 from risk import selectors as risk_selectors
 from risk import services as risk_services
 from risk.models import SCOPES, KillSwitch
-from trading import services
+from trading import selectors, services
 from trading.api.requester import name_of, person_of
 from trading.errors import UnknownTarget
+
+log = logging.getLogger(__name__)
 
 STATES = ["ACTIVE", "REDUCING", "HALTED"]
 
@@ -83,7 +86,7 @@ class KillSwitchViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Any])
     filterset_class = KillSwitchFilter
     ordering = ("-changed_at", "-id")
     # Stopping is everyone's who may trade; risk.services asks for the role where it loosens.
-    scopes = {"GET": "read", "POST": "risk"}
+    scopes = {"GET": "read", "POST": {"trade", "risk"}}
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the tenant's kill switches."""
@@ -134,7 +137,28 @@ class KillSwitchViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Any])
 
     def slot_of(self, scope: str, target: UUID | None) -> int:
         """Return the target's slot in the gate; raises UnknownTarget."""
-        slot = services.slot_of_target(tenant_id=current_tenant_id(), scope=scope, target=target)
+        slot = self.slot_of_strategy(target) if scope == "strategy" else selectors.slot_of(scope, target)
         if slot is None:
             raise UnknownTarget(f"there is no such {scope}", target=str(target))
         return slot
+
+    def slot_of_strategy(self, target: UUID | None) -> int | None:
+        """Return the strategy instance's slot; only a layer above knows it."""
+        raise NotImplementedError
+
+    def cancel_open(
+        self, request: Request, scope: str, target: UUID | None, slot: int, now_ns: int
+    ) -> str | None:
+        """Ask the engine to cancel what is open; the switch holds, whether or not that can be written."""
+        try:
+            command = services.cancel_all(
+                tenant_id=current_tenant_id(),
+                requested_by=name_of(request),
+                now_ns=now_ns,
+                account_id=target if scope == "account" else None,
+                strategy_slot=slot if scope == "strategy" else -1,
+            )
+        except DatabaseFailure as error:
+            log.error("the kill switch holds, but its cancel command is not written: %s", error)
+            return None
+        return str(command.id)

@@ -40,8 +40,8 @@ ORDER_DEADLINE_MS = 10_000
 CANCEL_DEADLINE_MS = 60_000
 #: The gate counts in signed 64 bits; nothing sensible comes near.
 COUNT_MAX = 2**62
-#: Digits that an amount may have in all; more is an attack, not an order.
-AMOUNT_DIGITS_MAX = 38
+#: Digits that an amount may have, zeros included; within it Decimal divides exactly.
+AMOUNT_DIGITS_MAX = 24
 
 
 def place_order(
