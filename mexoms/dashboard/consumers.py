@@ -29,6 +29,8 @@ FRAME_INTERVAL_S = 0.1
 SNAPSHOT_INTERVAL_S = 1.0
 #: How often the session and the membership are looked at again.
 RECHECK_INTERVAL_S = 50.0
+#: How long a kill switch that was not set on a page may stay unseen on it.
+SWITCH_INTERVAL_S = 5.0
 #: Snapshots and checks that this process reads at once; the others wait their turn.
 DATABASE_THREADS_MAX = 4
 MESSAGE_BYTES_MAX = 256
@@ -41,7 +43,7 @@ FAILED = 1011
 _threads = ThreadPoolExecutor(DATABASE_THREADS_MAX, thread_name_prefix="dashboard")
 
 
-class LiveConsumer(AsyncWebsocketConsumer):
+class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels brings no types
     """Sends frames `{seq, type, topic, data}`; understands `{"type": "resync"}` and nothing else.
 
     The socket stays while Redis or Postgres are away. Silence tells the page
@@ -79,7 +81,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
         await self.accept()
         self.market_feed = LiveFeed.add(self, MARKET_GROUP)
         self.feeds = [self.market_feed, LiveFeed.add(self, group_of(self.tenant_id))]
-        self.tasks = [asyncio.create_task(self._push()), asyncio.create_task(self._recheck())]
+        self.tasks = [
+            asyncio.create_task(work()) for work in (self._push, self._watch_switches, self._recheck)
+        ]
         for task in self.tasks:
             task.add_done_callback(self._task_ended)
         self.wake.set()
@@ -134,6 +138,22 @@ class LiveConsumer(AsyncWebsocketConsumer):
             for frame in self.outbox.snapshot_frames(desk, market):
                 await self.send(text_data=frame)
         await asyncio.sleep(SNAPSHOT_INTERVAL_S)
+
+    async def _watch_switches(self) -> None:
+        """Look for kill switches set by whom it may be: they come from risk, not through the journal."""
+        assert self.tenant_id is not None
+        known: list[Message] = []
+        while True:
+            await asyncio.sleep(SWITCH_INTERVAL_S)
+            try:
+                switches = await in_thread(selectors.kill_switches, self.tenant_id)
+            except DatabaseError as error:
+                log.warning("a dashboard's kill switches wait to be read: %s", error)
+                continue
+            if switches != known:
+                known = switches
+                self.outbox.add_rows({"kill_switches": switches})
+                self.wake.set()
 
     async def _recheck(self) -> None:
         """Close when the session has ended or the person has left the tenant.

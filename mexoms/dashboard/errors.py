@@ -17,13 +17,6 @@ class DashboardError(Exception):
         self.detail = detail
 
 
-class RoleForbids(DashboardError):
-    """The person's role in the desk does not allow this."""
-
-    code = "role_forbids"
-    status = 403
-
-
 class BadField(DashboardError):
     """A posted field cannot be read."""
 

@@ -78,7 +78,9 @@ class Outbox:
         return frame
 
     def _desk_delta(self) -> str:
-        frame = self._frame("delta", "desk", {table: list(rows.values()) for table, rows in self.desk.items()})
+        frame = self._frame(
+            "delta", "desk", {table: list(rows.values()) for table, rows in self.desk.items()}
+        )
         self._drop_desk()
         self.beat, self._market_was_last = False, False
         return frame

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, ClassVar, Protocol
 
+from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,24 @@ LAYER_TIMEOUT_S = 2.0
 BEATS_MISSED_MAX = 2
 #: … and before the subscription counts as forgotten and is made anew.
 BEATS_FORGOTTEN_MAX = 5
+
+
+def tell(group: str, message: Message) -> None:
+    """Send the group a message from synchronous code; a broker that is away costs it, not the caller."""
+    layer = get_channel_layer()
+    assert layer is not None, "settings name a channel layer"
+    async_to_sync(attempt)(layer.group_send(group, message))
+
+
+async def attempt(call: Coroutine[Any, Any, Any]) -> bool:
+    """Return whether the call to the channel layer succeeded in time."""
+    try:
+        await asyncio.wait_for(call, LAYER_TIMEOUT_S)
+    # The layer states no errors of its own; whatever Redis raises means that it is away.
+    except Exception as error:  # noqa: BLE001
+        log.debug("channel layer: %r", error)
+        return False
+    return True
 
 
 class Listener(Protocol):
@@ -99,7 +118,7 @@ class LiveFeed:
 
     async def _join(self) -> None:
         """Open a channel and join the group, or leave it to the next try a beat later."""
-        if not await self._attempt(self._subscribe()):
+        if not await attempt(self._subscribe()):
             self.channel = ""
             await asyncio.sleep(BEAT_INTERVAL_S)
 
@@ -110,7 +129,7 @@ class LiveFeed:
 
     async def _leave(self) -> None:
         if self.channel:
-            await self._attempt(self.layer.group_discard(self.group, self.channel))
+            await attempt(self.layer.group_discard(self.group, self.channel))
         self.channel = ""
 
     async def _beat(self) -> None:
@@ -120,7 +139,7 @@ class LiveFeed:
             if self.beats_missed > BEATS_MISSED_MAX and not self.away:
                 log.warning("live feed %s is away: beats do not come back", self.group)
                 self.away = True
-            sent = await self._attempt(self.layer.group_send(self.group, BEAT))
+            sent = await attempt(self.layer.group_send(self.group, BEAT))
             await asyncio.sleep(BEAT_INTERVAL_S)
             if sent and self.beats_missed > BEATS_FORGOTTEN_MAX:
                 await self._start_anew()
@@ -154,13 +173,3 @@ class LiveFeed:
         log.info("live feed %s is back", self.group)
         for listener in list(self.listeners):
             listener.returned()
-
-    async def _attempt(self, call: Coroutine[Any, Any, Any]) -> bool:
-        """Return whether the call to the channel layer succeeded in time."""
-        try:
-            await asyncio.wait_for(call, LAYER_TIMEOUT_S)
-        # The layer states no errors of its own; whatever Redis raises means that it is away.
-        except Exception as error:  # noqa: BLE001
-            log.debug("channel layer: %r", error)
-            return False
-        return True

@@ -6,4 +6,4 @@ from django.urls import path
 
 from mexoms.dashboard.consumers import LiveConsumer
 
-websocket_urlpatterns = [path("ws/live/", LiveConsumer.as_asgi())]  # type: ignore[arg-type]
+websocket_urlpatterns = [path("ws/live/", LiveConsumer.as_asgi())]

@@ -11,10 +11,13 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 
 from accounts import selectors as accounts_selectors
+from accounts.models import ExchangeAccount
 from accounts.tenancy import tenant_scope
 from risk import selectors as risk_selectors
 from trading import live
 from trading import selectors as trading_selectors
+from trading.errors import UnknownOrder
+from trading.models import Command, CommandState, Instrument, Order
 from trading.models.orders import TERMINAL_STATES
 
 Row = dict[str, Any]
@@ -23,6 +26,8 @@ Row = dict[str, Any]
 OPEN_ORDERS_MAX = 2_000
 FILLS_MAX = 200
 REFUSALS_MAX = 100
+SYMBOLS_MAX = 500
+ANSWERED = ("client_order_id", "state", "code", "text")
 REFUSALS_SINCE = timedelta(days=1)
 #: Accounts, positions and balances: what 200 accounts hold in a few dozen assets.
 HOLDINGS_MAX = 10_000
@@ -39,7 +44,7 @@ def tenant_of_session(session_key: str) -> UUID | None:
     user = auth.get_user(request)
     if not user.is_authenticated:
         return None
-    membership = accounts_selectors.membership_of(user)
+    membership = accounts_selectors.membership_of(user, request.session.get("tenant"))
     return membership.tenant_id if membership else None
 
 
@@ -47,6 +52,7 @@ def desk_rows(tenant_id: UUID) -> dict[str, list[Row]]:
     """Return the tenant's desk as the live socket's snapshot, read in one transaction."""
     orders = trading_selectors.orders
     with tenant_scope(tenant_id):
+        fills = trading_selectors.fills()
         return {
             "accounts": rows(trading_selectors.accounts(since=midnight()), live.account_row, HOLDINGS_MAX),
             "orders": rows(
@@ -54,7 +60,9 @@ def desk_rows(tenant_id: UUID) -> dict[str, list[Row]]:
                 live.order_row,
                 OPEN_ORDERS_MAX,
             ),
-            "fills": rows(trading_selectors.fills().order_by("-executed_at", "-id"), live.fill_row, FILLS_MAX),
+            "fills": rows(
+                trading_selectors.fills().order_by("-executed_at", "-id"), live.fill_row, FILLS_MAX
+            ),
             "positions": rows(trading_selectors.positions(), live.position_row, HOLDINGS_MAX),
             "balances": rows(trading_selectors.balances(), live.balance_row, HOLDINGS_MAX),
             "refusals": rows(
@@ -78,6 +86,35 @@ def kill_switches(tenant_id: UUID) -> list[Row]:
 def switch_rows() -> list[Row]:
     """Return the current tenant's kill switches."""
     return rows(risk_selectors.kill_switches(), risk_selectors.kill_switch_row, HOLDINGS_MAX)
+
+
+def active_accounts() -> list[dict[str, Any]]:
+    """Return id, name and whether people may order on it, of the current tenant's active accounts."""
+    fields = ("id", "name", "kind", "reserved_for")
+    found = ExchangeAccount.objects.filter(active=True).order_by("slot").values(*fields)
+    return [{**row, "for_people": row["kind"] != "strategy" and not row["reserved_for"]} for row in found]
+
+
+def tradable_symbols() -> list[str]:
+    """Return the symbols that a venue trades now."""
+    found = Instrument.objects.filter(trading=True).order_by("symbol").values_list("symbol", flat=True)
+    return list(found.distinct()[:SYMBOLS_MAX])
+
+
+def order_answer(order_id: UUID) -> dict[str, Any]:
+    """Return what has become of an order placed on the page: its row's state, else its command's.
+
+    Raises UnknownOrder. An order whose command waits is `pending`.
+    """
+    order = Order.objects.filter(id=order_id).values(*ANSWERED).first()
+    if order is None:
+        command = Command.objects.filter(id=order_id, kind="place").first()
+        if command is None:
+            raise UnknownOrder("there is no such order", order=str(order_id))
+        # An accepted command's order is on its way through the journal.
+        state = "pending" if command.state == CommandState.ACCEPTED else command.state
+        order = {"state": state, "code": command.code, "text": command.text}
+    return {**order, "order_id": order_id, "refused": order["state"] in (*REFUSED_STATES, "expired")}
 
 
 def rows(query: Any, row: Any, rows_max: int) -> list[Row]:

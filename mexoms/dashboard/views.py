@@ -6,23 +6,27 @@ import functools
 import time
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.tenancy import current_tenant_id
+from accounts.access import Access, access_of
+from accounts.errors import AccountsError, NotAMember, ScopeMissing
 from mexoms.dashboard import selectors
-from mexoms.dashboard.errors import BadField, DashboardError, RoleForbids
-from mexoms.dashboard.viewer import Viewer, viewer_of
-from risk import services as risk
+from mexoms.dashboard.errors import BadField, DashboardError
+from mexoms.dashboard.kill_switch import parse_target, throw_switch
+from mexoms.dashboard.live_feed import tell
 from risk.errors import RiskError
-from trading import selectors as trading_selectors
+from risk.people import RISK_ROLES
+from risk.services.kill_switches import STOP_ROLES
 from trading import services as trading
 from trading.errors import TradingError
+from trading.live import group_of
 from venues.base import OrderType, TimeInForce
 
 View = Callable[..., HttpResponse]
@@ -41,17 +45,17 @@ assert {tif["value"] for tif in TIFS} == {member.name for member in TimeInForce 
 @require_safe
 def desk(request: HttpRequest) -> HttpResponse:
     """Show the desk of the person's tenant; rows come over the live socket."""
-    viewer = viewer_of(request)
-    if viewer is None:
+    access = access_of(request)
+    if access is None:
         return render(request, "dashboard/no_desk.html", status=403)
     return render(
         request,
         "dashboard/desk.html",
         {
-            "tenant": viewer.tenant,
-            "may_trade": viewer.may_trade,
-            "may_halt": viewer.may_halt,
-            "may_release": viewer.may_release,
+            "desk": access.tenant,
+            "may_trade": "trade" in access.scopes,
+            "may_halt": access.role in STOP_ROLES,
+            "may_release": access.role in RISK_ROLES,
             "accounts": selectors.active_accounts(),
             "instruments": selectors.tradable_symbols(),
             "types": TYPES,
@@ -66,11 +70,11 @@ def answering(view: View) -> View:
     @functools.wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            viewer = viewer_of(request)
-            if viewer is None:
-                raise RoleForbids("you belong to no desk")
-            return view(request, viewer, *args, **kwargs)
-        except (TradingError, RiskError, DashboardError) as error:
+            access = access_of(request)
+            if access is None:
+                raise NotAMember("you belong to no desk")
+            return view(request, access, *args, **kwargs)
+        except (TradingError, RiskError, AccountsError, DashboardError) as error:
             return render(request, "dashboard/parts/refused.html", {"error": error}, status=error.status)
 
     return never_cache(login_required(answer))
@@ -78,12 +82,12 @@ def answering(view: View) -> View:
 
 @answering
 @require_POST
-def place_order(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Place the ticket's order and say what becomes of it. The ticket's key makes a double click one order."""
-    viewer.require(viewer.may_trade, "place orders")
+def place_order(request: HttpRequest, access: Access) -> HttpResponse:
+    """Place the ticket's order and say what becomes of it."""
+    require_trade(access)
     command = trading.place_order(
-        tenant_id=current_tenant_id(),
-        requested_by=viewer.name,
+        tenant_id=access.tenant_id,
+        requested_by=access.name,
         account_id=uuid_field(request, "account"),
         symbol=request.POST.get("symbol", ""),
         side=request.POST.get("side", ""),
@@ -92,37 +96,36 @@ def place_order(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         quantity=request.POST.get("quantity", ""),
         price=request.POST.get("price") or None,
         now_ns=time.time_ns(),
-        command_id=uuid4(),
     )
     return render(request, "dashboard/parts/order_answer.html", selectors.order_answer(command.id))
 
 
 @answering
 @require_safe
-def order_answer(request: HttpRequest, viewer: Viewer, order_id: UUID) -> HttpResponse:
+def order_answer(request: HttpRequest, access: Access, order_id: UUID) -> HttpResponse:
     """Say what has become of an order that was placed here; asked again while it is pending."""
     return render(request, "dashboard/parts/order_answer.html", selectors.order_answer(order_id))
 
 
 @answering
 @require_POST
-def cancel_order(request: HttpRequest, viewer: Viewer, order_id: UUID) -> HttpResponse:
+def cancel_order(request: HttpRequest, access: Access, order_id: UUID) -> HttpResponse:
     """Ask the engine to cancel one order."""
-    viewer.require(viewer.may_trade, "cancel orders")
+    require_trade(access)
     trading.cancel_order(
-        tenant_id=current_tenant_id(), requested_by=viewer.name, order_id=order_id, now_ns=time.time_ns()
+        tenant_id=access.tenant_id, requested_by=access.name, order_id=order_id, now_ns=time.time_ns()
     )
     return said(request, "The cancel is on its way to the engine.")
 
 
 @answering
 @require_POST
-def cancel_all(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+def cancel_all(request: HttpRequest, access: Access) -> HttpResponse:
     """Ask the engine to cancel the desk's or one account's open orders."""
-    viewer.require(viewer.may_trade, "cancel orders")
+    require_trade(access)
     trading.cancel_all(
-        tenant_id=current_tenant_id(),
-        requested_by=viewer.name,
+        tenant_id=access.tenant_id,
+        requested_by=access.name,
         account_id=uuid_field(request, "account") if request.POST.get("account") else None,
         now_ns=time.time_ns(),
     )
@@ -131,9 +134,26 @@ def cancel_all(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 
 @answering
 @require_POST
-def set_kill_switch(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+def set_kill_switch(request: HttpRequest, access: Access) -> HttpResponse:
     """Halt or release the desk, an account or a strategy at once; a halt also cancels what is open."""
-    return HttpResponse()
+    scope, target = parse_target(request.POST.get("target", ""))
+    text = throw_switch(
+        access=access,
+        scope=scope,
+        target=target,
+        state=request.POST.get("state", ""),
+        reason=request.POST.get("reason", ""),
+        now_ns=time.time_ns(),
+    )
+    rows = {"kill_switches": selectors.switch_rows()}
+    transaction.on_commit(lambda: tell(group_of(access.tenant_id), {"type": "live.rows", "rows": rows}))
+    return said(request, text)
+
+
+def require_trade(access: Access) -> None:
+    """Raise ScopeMissing where the person's role may only look."""
+    if "trade" not in access.scopes:
+        raise ScopeMissing("this takes the scope trade", needs=["trade"])
 
 
 def uuid_field(request: HttpRequest, name: str) -> UUID:

@@ -117,7 +117,8 @@ function chooseAccount(id) {
   view.account = id;
   element("all-accounts").hidden = !id;
   const ticketAccount = element("ticket-account");
-  if (id && ticketAccount) ticketAccount.value = id;
+  const isOffered = [...(ticketAccount?.options ?? [])].some((option) => option.value === id);
+  if (isOffered) ticketAccount.value = id;
   redraw(["view"]);
 }
 

@@ -23,7 +23,7 @@ function showHalt(state) {
 function offerRelease(state) {
   const select = element("release-target");
   if (!select || select.closest("dialog").open) return;
-  select.replaceChildren(...state.halts.map((row) => new Option(nameOf(state, row), row.scope === "tenant" ? "" : row.target)));
+  select.replaceChildren(...state.halts.map((row) => new Option(nameOf(state, row), row.scope === "tenant" ? "tenant" : `${row.scope}:${row.target}`)));
 }
 
 function nameOf(state, row) {
