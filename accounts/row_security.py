@@ -1,4 +1,4 @@
-"""The migration operation that puts a table under row-level security.
+"""The migration operations that put a table under row-level security.
 
 FORCE makes the policy hold for the table's owner too. The policy compares with
 a transaction-local setting; without it the comparison is with NULL and no row
@@ -29,4 +29,28 @@ def protect(table: str, using: str = TENANT_POLICY, check: str | None = None) ->
             f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY",
             f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
         ],
+    )
+
+
+def let_read(table: str, policy: str, using: str) -> RunSQL:
+    """Return the operation that lets rows be read, never written, on one more condition."""
+    return RunSQL(
+        sql=[f"CREATE POLICY {policy} ON {table} FOR SELECT USING ({using})"],
+        reverse_sql=[f"DROP POLICY {policy} ON {table}"],
+    )
+
+
+def keep_in_tenant(table: str, column: str, target: str = "accounts_exchangeaccount") -> RunSQL:
+    """Return the operation that binds a foreign key to rows of the same tenant.
+
+    Foreign keys look past row-level security, so without this a row could point
+    to another tenant's. The target needs a unique constraint on (tenant_id, id).
+    """
+    name = f"{table}_{column}_of_tenant"
+    return RunSQL(
+        sql=[
+            f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY (tenant_id, {column}) "
+            f"REFERENCES {target} (tenant_id, id) DEFERRABLE INITIALLY DEFERRED"
+        ],
+        reverse_sql=[f"ALTER TABLE {table} DROP CONSTRAINT {name}"],
     )

@@ -55,15 +55,25 @@ def set_local(name: str, value: str) -> str:
 def tenant_scope(tenant_id: uuid.UUID | str) -> Iterator[None]:
     """Do the work inside as this tenant, in one transaction. Scopes nest; the inner one wins."""
     tenant_id = tenant_id if isinstance(tenant_id, uuid.UUID) else uuid.UUID(tenant_id)
-    with transaction.atomic():
-        before = set_local(TENANT_SETTING, str(tenant_id))
+    with setting_scope(TENANT_SETTING, str(tenant_id)):
         token = _current.set(tenant_id)
         try:
             yield
         finally:
             _current.reset(token)
-        # Only a successful body reaches this line; a failed one rolls the setting back with the rest.
-        set_local(TENANT_SETTING, before)
+
+
+@contextmanager
+def setting_scope(name: str, value: str) -> Iterator[None]:
+    """Let row-level security see the setting inside, in one transaction."""
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        before = set_local(name, value)
+        yield
+        # A failed body does not reach this line: the setting is rolled back with the rest, as it is
+        # where the body asked for a rollback. The end of the outermost transaction forgets it anyway.
+        if not outermost and not connection.needs_rollback:
+            set_local(name, before)
 
 
 class TenantQuerySet(models.QuerySet[Any]):
