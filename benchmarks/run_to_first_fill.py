@@ -13,6 +13,7 @@ from typing import Any
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.platform import Platform, new_home
 
@@ -76,7 +77,7 @@ def fill_shown(platform: Platform, since: datetime, deadline: float) -> bool:
     cookies = log_in(platform)
     with connect(
         f"ws://127.0.0.1:{platform.port}/ws/live/",
-        origin=platform.url,  # type: ignore[arg-type]
+        origin=Origin(platform.url),
         additional_headers={"Cookie": cookies},
         max_size=None,
     ) as live:

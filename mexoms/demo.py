@@ -20,8 +20,8 @@ from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field
 
 from accounts import services as accounts
+from accounts.access import SCOPES
 from accounts.models import ApiKey, ExchangeAccount, Tenant, User
-from accounts.permissions import SCOPES
 from accounts.tenancy import tenant_scope
 from mexoms.supervisor.runtime_file import write_private
 from risk import services as risk

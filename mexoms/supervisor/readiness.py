@@ -61,7 +61,7 @@ def reports_trading(heartbeat: Path) -> Condition:
             beat = json.loads(heartbeat.read_text())
         except (OSError, ValueError):
             return False
-        return beat["time_ns"] > since_ns and beat["accounts_ready"] > 0
+        return bool(beat["time_ns"] > since_ns and beat["accounts_ready"] > 0)
 
     return condition
 

@@ -170,4 +170,5 @@ def test_a_reader_that_does_not_read_stops_nobody(tmp_path):
     finally:
         popen.kill()
         popen.wait()
+        assert popen.stdout is not None
         popen.stdout.close()

@@ -13,7 +13,7 @@ from mexoms.supervisor.postgres import EmbeddedPostgres, at_database, prepare_da
 from tests.mexoms.process_table import wait_until
 from tests.platform import new_home
 
-PASSWORDS = {"owner_password": "owner's/first", "app_password": "app's:first"}
+OWNER_PASSWORD, APP_PASSWORD = "owner's/first", "app's:first"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,13 @@ def server():
 
 @pytest.fixture(scope="module")
 def urls(server):
-    return prepare_database(server.admin_url, database="desk", **PASSWORDS)
+    return prepare(server.admin_url)
+
+
+def prepare(admin_url: str) -> tuple[str, str]:
+    return prepare_database(
+        admin_url, database="desk", owner_password=OWNER_PASSWORD, app_password=APP_PASSWORD
+    )
 
 
 def test_a_finished_data_directory_is_left_alone_and_a_torn_one_made_anew(tmp_path):
@@ -95,7 +101,7 @@ def test_preparing_again_keeps_the_data_and_takes_the_new_passwords(server, urls
         assert app.execute("SELECT count(*) FROM kept").fetchone() == (0,)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(urls[1])
-    assert prepare_database(server.admin_url, database="desk", **PASSWORDS) == urls
+    assert prepare(server.admin_url) == urls
 
 
 def test_a_given_role_that_bypasses_row_level_security_is_refused(server, urls):
@@ -103,7 +109,7 @@ def test_a_given_role_that_bypasses_row_level_security_is_refused(server, urls):
         admin.execute("CREATE ROLE sneaky LOGIN BYPASSRLS PASSWORD 'x'")
     given = at_database(server.admin_url, "desk")
     given = given.replace(given[len("postgresql://") : given.index("@")], "sneaky:x")
-    assert prepare_database(given, database="desk", **PASSWORDS) == (given, given)
+    assert prepare(given) == (given, given)
     with pytest.raises(SystemExit, match="sneaky bypasses row-level security"):
         refuse_bypassing_role(given)
 

@@ -6,11 +6,11 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from mexoms.supervisor import run_directory
 from mexoms.supervisor.home_lock import HomeBusy, lock_home
 from mexoms.supervisor.ports import PortTaken, check_port
 from mexoms.supervisor.preparation import migrations_digest, read_note, write_note
@@ -90,7 +90,7 @@ def test_a_path_too_long_or_odd_for_a_socket_gets_a_private_short_one(tmp_path, 
 
 
 def test_a_socket_directory_that_somebody_laid_out_for_us_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_directory.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     home = tmp_path / ("x" * 120)
     directory = socket_directory(home)
     directory.rmdir()

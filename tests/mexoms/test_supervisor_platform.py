@@ -18,7 +18,7 @@ from mexoms.supervisor.run_directory import socket_directory
 from tests.mexoms.process_table import is_alive, processes_naming, wait_until
 from tests.platform import Platform, new_home
 
-pytestmark = [pytest.mark.platform, pytest.mark.xdist_group("supervisor")]
+pytestmark = [pytest.mark.platform, pytest.mark.xdist_group("platform")]
 
 
 @pytest.fixture
