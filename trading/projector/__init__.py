@@ -1,9 +1,8 @@
-"""From the journals to Postgres and the live channels."""
+"""From the journals to Postgres and the live channels; `runner` has the loop."""
 
 from __future__ import annotations
 
 from trading.projector.live_rows import LivePublisher
 from trading.projector.projector import Projector
-from trading.projector.runner import ProjectorLoop
 
-__all__ = ["LivePublisher", "Projector", "ProjectorLoop"]
+__all__ = ["LivePublisher", "Projector"]

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from strategies.selectors import instance_of_slot
-from trading.projector import Projector, ProjectorLoop
+from trading.projector import Projector
+from trading.projector.runner import ProjectorLoop
 
 
 class Command(BaseCommand):
