@@ -52,7 +52,6 @@ def desk_rows(tenant_id: UUID) -> dict[str, list[Row]]:
     """Return the tenant's desk as the live socket's snapshot, read in one transaction."""
     orders = trading_selectors.orders
     with tenant_scope(tenant_id):
-        fills = trading_selectors.fills()
         return {
             "accounts": rows(trading_selectors.accounts(since=midnight()), live.account_row, HOLDINGS_MAX),
             "orders": rows(
