@@ -30,7 +30,7 @@ def open_exchange(home, accounts: int, seed: int = 1):
 
 def seed(home, accounts: int = SIZE) -> dict:
     seed_demo(home=home, account_count=accounts)
-    return json.loads((home / "demo.json").read_text())
+    return dict(json.loads((home / "demo.json").read_text()))
 
 
 def kinds(tenant_id: str) -> dict[str, int]:
@@ -88,7 +88,7 @@ def test_a_desk_grows_into_the_exchanges_free_accounts(home):
     assert grown == first
     assert kinds(first["tenant"]) == {"main": 1, "strategy": 4, "sub": 6}
     assert kinds(first["other"]["tenant"]) == {"main": 1, "sub": 1}
-    emails = []
+    emails: list[str] = []
     for tenant in (first["tenant"], first["other"]["tenant"]):
         with tenant_scope(tenant):
             emails += ExchangeAccount.objects.values_list("email", flat=True)
