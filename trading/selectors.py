@@ -22,6 +22,9 @@ from trading.types import Account, AccountSecret
 from venues.base import Instrument as VenueInstrument
 from venues.base import OrderType, Side, TimeInForce
 
+#: A strategy slot that no order can bear.
+NOBODY = 2**30
+
 ValuesQuery = QuerySet[Any, dict[str, Any]]
 
 ACCOUNT_VALUES = (
@@ -157,10 +160,14 @@ def rows_by_id(table: str, ids: Sequence[UUID], *, since: datetime) -> list[live
     return [row(values) for values in query().filter(id__in=ids)]
 
 
-def engine_accounts(shard: int) -> tuple[tuple[Account, ...], tuple[AccountSecret, ...]]:
-    """Return the shard's active accounts of all tenants, and the opened keys of those that have one.
+def engine_accounts(
+    shard: int, *, slot_of_instance: Callable[[UUID], int | None]
+) -> tuple[tuple[Account, ...], tuple[AccountSecret, ...]]:
+    """Return the shard's active accounts of all tenants, and their opened keys.
 
     An account without an active key is left out: the engine could not trade it.
+    `slot_of_instance` names the slot of a strategy instance, which trading cannot
+    know; it is called in the instance's tenant.
     """
     accounts: list[Account] = []
     secrets: list[AccountSecret] = []
@@ -170,12 +177,21 @@ def engine_accounts(shard: int) -> tuple[tuple[Account, ...], tuple[AccountSecre
                 key = accounts_selectors.active_key(row)
                 if key is None:
                     continue
-                accounts.append(engine_account(row, tenant.slot))
+                accounts.append(engine_account(row, tenant.slot, reservation(row, slot_of_instance)))
                 secrets.append(AccountSecret(row.slot, *accounts_selectors.open_secret(key)))
     return tuple(accounts), tuple(secrets)
 
 
-def engine_account(row: ExchangeAccount, tenant_slot: int) -> Account:
+def reservation(row: ExchangeAccount, slot_of_instance: Callable[[UUID], int | None]) -> int:
+    """Return the slot of the strategy that alone may use the account, −1 for none."""
+    if row.reserved_for is None:
+        return -1
+    slot = slot_of_instance(row.reserved_for)
+    # Reserved for an instance that is gone: nobody may trade it.
+    return NOBODY if slot is None else slot
+
+
+def engine_account(row: ExchangeAccount, tenant_slot: int, reserved_for: int) -> Account:
     """Return the account as the engine knows it."""
     return Account(
         slot=row.slot,
@@ -185,6 +201,7 @@ def engine_account(row: ExchangeAccount, tenant_slot: int) -> Account:
         name=row.name,
         venue=row.venue,
         kind=row.kind,
+        reserved_for=reserved_for,
     )
 
 

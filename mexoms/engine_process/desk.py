@@ -13,7 +13,7 @@ from django.db import connections
 
 from risk import sync as limits
 from risk.gate import Gate
-from strategies.selectors import running_instances
+from strategies.selectors import running_instances, slot_of_instance
 from trading import gate_sync, selectors, services
 from trading.types import Desk
 from venues.base import Instrument
@@ -23,7 +23,7 @@ def take_shard(*, shard: int, instruments: Sequence[Instrument]) -> Desk:
     """Raise the shard's epoch and return what the engine trades with."""
     try:
         known = services.sync_instruments(venue="binance_spot", instruments=instruments)
-        accounts, secrets = selectors.engine_accounts(shard)
+        accounts, secrets = selectors.engine_accounts(shard, slot_of_instance=slot_of_instance)
         return Desk(
             shard=shard,
             epoch=services.next_epoch(shard),
@@ -47,7 +47,13 @@ def open_gate(*, path: Path, desk: Desk) -> Gate:
     try:
         gate_sync.write_instruments(gate, desk.instruments, desk.assets)
         gate_sync.write_accounts(gate, desk.accounts)
-        limits.sync_gate(gate, desk.shard, flags=settings.FLAGS_PATH)
+        limits.sync_gate(
+            gate,
+            desk.shard,
+            instruments=desk.instruments,
+            strategies=desk.strategies,
+            flags=settings.FLAGS_PATH,
+        )
     finally:
         connections.close_all()
     return gate
