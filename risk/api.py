@@ -35,7 +35,7 @@ class LimitRow(serializers.Serializer[Any]):
         return selectors.limit_row(instance)
 
 
-class LimitFilter(filters.FilterSet):
+class LimitFilter(filters.FilterSet):  # type: ignore[misc]
     """Limits by scope, target, symbol and name."""
 
     scope = filters.ChoiceFilter(choices=[(scope, scope) for scope in SCOPES])

@@ -16,8 +16,8 @@ def running_instances(shard: int) -> list[StrategyConfig]:
     configs: list[StrategyConfig] = []
     for tenant in accounts_selectors.tenants_of_shard(shard):
         with tenant_scope(tenant.id):
-            for instance in StrategyInstance.objects.filter(enabled=True).order_by("slot"):
-                configs.append(config_of(instance, tenant.slot))
+            enabled = StrategyInstance.objects.filter(enabled=True).order_by("slot")
+            configs.extend(config_of(instance, tenant.slot) for instance in enabled)
     return configs
 
 

@@ -34,7 +34,7 @@ def create_instance(
     with tenant_scope(tenant_id):
         check_parameters(strategy, parameters)
         accounts = usable_accounts(venue, account_ids)
-        instance = StrategyInstance.new(
+        instance: StrategyInstance = StrategyInstance.new(
             slot=accounts_services.next_slot("strategy"),
             name=name,
             strategy=strategy,
@@ -54,7 +54,9 @@ def create_instance(
 def set_enabled(*, tenant_id: UUID, instance_id: UUID, enabled: bool) -> StrategyInstance:
     """Say whether engines run the instance from their next start on; raises UnknownInstance."""
     with tenant_scope(tenant_id):
-        instance = StrategyInstance.objects.select_for_update().filter(id=instance_id).first()
+        instance: StrategyInstance | None = (
+            StrategyInstance.objects.select_for_update().filter(id=instance_id).first()
+        )
         if instance is None:
             raise UnknownInstance("there is no such strategy instance", instance=str(instance_id))
         instance.enabled = enabled

@@ -16,13 +16,13 @@ from trading import selectors as trading_selectors
 log = logging.getLogger(__name__)
 
 
-@shared_task(name="strategies.tasks.sync_gates")
+@shared_task(name="strategies.tasks.sync_gates")  # type: ignore[untyped-decorator]
 def sync_gates(**kwargs: Any) -> int:
     """Write limits that changed into this host's gate; return for how many shards.
 
     Runs on engine hosts every few seconds. Without a gate no engine trades here.
     """
-    from risk.gate import Gate  # noqa: PLC0415  (workers elsewhere have no compiled gate)
+    from risk.gate import Gate
 
     if not settings.GATE_PATH.exists():
         return 0

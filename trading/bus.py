@@ -52,7 +52,7 @@ def encode(command: Command) -> bytes:
 
 def decode(message: bytes) -> Command:
     """Return the command of a message; raises msgspec.DecodeError."""
-    command: Command = msgspec.json.decode(message, type=Command)  # type: ignore[arg-type]
+    command: Command = msgspec.json.decode(message, type=Command)
     return command
 
 
@@ -135,7 +135,7 @@ class CommandReader:
 
     async def _check_position(self, client: redis.asyncio.Redis) -> None:
         """Begin again where Redis lost the stream and its clock is behind our position."""
-        newest = await client.xrevrange(self.stream, count=1)
+        newest: Any = await client.xrevrange(self.stream, count=1)
         if not newest or order_of(newest[0][0]) < order_of(self.position):
             self.position = BEGINNING
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
@@ -60,12 +60,16 @@ def accounts(*, since: datetime) -> ValuesQuery:
         .values("count")
     )
     count = Coalesce(Subquery(placed, output_field=IntegerField()), Value(0))
-    return ExchangeAccount.objects.annotate(orders_today=count).values(*ACCOUNT_VALUES, "orders_today")
+    found: ValuesQuery = ExchangeAccount.objects.annotate(orders_today=count).values(
+        *ACCOUNT_VALUES, "orders_today"
+    )
+    return found
 
 
 def instruments() -> ValuesQuery:
     """Return every instrument; they are the same for all tenants."""
-    return Instrument.objects.values()
+    found: Any = Instrument.objects.values()
+    return cast("ValuesQuery", found)
 
 
 def orders() -> ValuesQuery:
@@ -100,7 +104,12 @@ def order(*, order_id: UUID) -> dict[str, Any]:
 
 
 #: What the order of a command without an order row is called.
-STATES_WITHOUT_ROW = {"pending": "pending", "accepted": "pending", "refused": "refused", "expired": "not_sent"}
+STATES_WITHOUT_ROW = {
+    "pending": "pending",
+    "accepted": "pending",
+    "refused": "refused",
+    "expired": "not_sent",
+}
 
 
 def order_of_command(command: Command) -> dict[str, Any]:

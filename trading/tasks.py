@@ -14,7 +14,7 @@ from trading.services.orders import ORDER_DEADLINE_MS
 from trading.types import ORDER_NAMESPACE
 
 
-@shared_task(name="trading.tasks.place_order_task")
+@shared_task(name="trading.tasks.place_order_task")  # type: ignore[untyped-decorator]
 def place_order_task(
     *,
     tenant_id: str,
@@ -48,7 +48,7 @@ def place_order_task(
     return str(command.id)
 
 
-@shared_task(name="trading.tasks.requeue_commands")
+@shared_task(name="trading.tasks.requeue_commands")  # type: ignore[untyped-decorator]
 def requeue_commands(**kwargs: Any) -> int:
     """Put commands on the bus again that it may have lost; return how many."""
     now_ns = time.time_ns()

@@ -85,9 +85,7 @@ def check_switch(scope: str, target: UUID | None, state: str, reason: str, who: 
 def raise_flag(scope: str, slot: int, state: str, reason: str, who: Person, now_ns: int) -> bool:
     """Write the synced flag file; a full disk must not keep the gate from being told."""
     try:
-        write_flag(
-            settings.FLAGS_PATH, Scope[scope.upper()], slot, STATES[state], reason, who.name, now_ns
-        )
+        write_flag(settings.FLAGS_PATH, Scope[scope.upper()], slot, STATES[state], reason, who.name, now_ns)
     except OSError as error:
         log.error("the kill flag of %s %d is not on disk: %s", scope, slot, error)
         return False
@@ -95,7 +93,7 @@ def raise_flag(scope: str, slot: int, state: str, reason: str, who: Person, now_
 
 
 def set_gate(path: Path, scope: str, slot: int, state: str) -> bool:
-    """Set the state in this host's gate; without a gate no engine trades here, and its start reads the flag."""
+    """Set the state in this host's gate; without one no engine trades here, and its start reads the flag."""
     try:
         gate = Gate(path)
     except (GateError, OSError) as error:

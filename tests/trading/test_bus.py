@@ -117,7 +117,9 @@ async def test_a_dead_bus_neither_raises_nor_ends_the_reader(tmp_path, caplog):
     reader = bus.CommandReader(url, 0)
     assert await reader.read() == []
     assert await reader.read() == []
-    assert [record.message for record in caplog.records if "the bus is away, commands wait" in record.message] != []
+    assert [
+        record.message for record in caplog.records if "the bus is away, commands wait" in record.message
+    ] != []
     await reader.close()
 
 

@@ -66,7 +66,9 @@ def place(owner, **changes):
     return services.place_order(**(wish | changes))
 
 
-def test_a_placed_order_is_a_committed_row_and_then_a_message(owner, sent, django_capture_on_commit_callbacks):
+def test_a_placed_order_is_a_committed_row_and_then_a_message(
+    owner, sent, django_capture_on_commit_callbacks
+):
     with django_capture_on_commit_callbacks(execute=True):
         command = place(owner)
         assert sent == []
@@ -260,7 +262,9 @@ def test_cancel_all_can_be_narrowed_to_one_account(owner, sent, django_capture_o
     assert (everything.account, one.account) == (-1, owner.slot)
 
 
-def test_what_the_bus_lost_is_put_on_it_again_until_the_deadline(owner, sent, django_capture_on_commit_callbacks):
+def test_what_the_bus_lost_is_put_on_it_again_until_the_deadline(
+    owner, sent, django_capture_on_commit_callbacks
+):
     command = place(owner)
     sweeps = {}
     for milliseconds in (1_000, 2_000, 4_000, 9_999, 10_001, 14_999, 15_001):

@@ -9,7 +9,7 @@ from trading.models.orders import ORDER_STATES, TERMINAL_STATES
 SIDES = [("BUY", "BUY"), ("SELL", "SELL")]
 
 
-class ByAccount(filters.FilterSet):
+class ByAccount(filters.FilterSet):  # type: ignore[misc]
     """By account."""
 
     account = filters.UUIDFilter(field_name="account_id")
@@ -21,7 +21,7 @@ class ByAccountAndSymbol(ByAccount):
     symbol = filters.CharFilter(field_name="instrument__symbol")
 
 
-class AccountFilter(filters.FilterSet):
+class AccountFilter(filters.FilterSet):  # type: ignore[misc]
     """Accounts by kind, venue and the engine's state."""
 
     kind = filters.ChoiceFilter(choices=[(kind, kind) for kind in ("main", "sub", "strategy")])
@@ -29,7 +29,7 @@ class AccountFilter(filters.FilterSet):
     active = filters.BooleanFilter()
 
 
-class InstrumentFilter(filters.FilterSet):
+class InstrumentFilter(filters.FilterSet):  # type: ignore[misc]
     """Instruments by venue, symbol and whether they trade."""
 
     venue = filters.CharFilter()

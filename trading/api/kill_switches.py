@@ -48,11 +48,14 @@ class KillSwitchRow(serializers.Serializer[Any]):
 
 
 class SetKillSwitch(serializers.Serializer[Any]):
-    """What to stop or release. HALTED also cancels the open orders; other states need a reason and the risk role."""
+    """What to stop or release. HALTED also cancels; other states need a reason and the risk role."""
 
     scope = serializers.ChoiceField(SCOPES)
     target = serializers.UUIDField(
-        allow_null=True, required=False, default=None, help_text="Account or strategy instance; null for tenant"
+        allow_null=True,
+        required=False,
+        default=None,
+        help_text="Account or strategy instance; null for tenant",
     )
     state = serializers.ChoiceField(STATES)
     reason = serializers.CharField(max_length=500, allow_blank=True, default="")
@@ -70,7 +73,7 @@ class KillSwitchAnswer(serializers.Serializer[Any]):
     cancel_command = serializers.UUIDField(allow_null=True, help_text="The command that cancels what is open")
 
 
-class KillSwitchFilter(django_filters.FilterSet):
+class KillSwitchFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Kill switches by scope, target and state."""
 
     scope = django_filters.ChoiceFilter(choices=[(scope, scope) for scope in SCOPES])

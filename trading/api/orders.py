@@ -94,7 +94,7 @@ ACCEPTED_EXAMPLE = OpenApiExample(
 
 @extend_schema_view(list=extend_schema(summary="Orders, newest first"))
 class OrderViewSet(ReadViewSet):
-    """Orders. Placing and cancelling answer 202: the engine decides, the order's row tells what became of it."""
+    """Orders. Placing and cancelling answer 202: the engine decides, the order tells what became of it."""
 
     queryset = Order._base_manager.none()
     serializer_class = rows.OrderRow
@@ -141,6 +141,4 @@ class OrderViewSet(ReadViewSet):
             order_id=kwargs["pk"],
             now_ns=time.time_ns(),
         )
-        return Response(
-            selectors.command_row(command, order=kwargs["pk"]), status=status.HTTP_202_ACCEPTED
-        )
+        return Response(selectors.command_row(command, order=kwargs["pk"]), status=status.HTTP_202_ACCEPTED)

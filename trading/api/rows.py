@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 from rest_framework import serializers
 
@@ -23,11 +23,12 @@ def amount(**options: Any) -> serializers.CharField:
 class RowSerializer(serializers.Serializer[Any]):
     """Writes a row with the builder that the live socket uses, so that the shapes cannot differ."""
 
-    row: ClassVar[Callable[[live.Values], live.Row]]
+    row: Any
 
     def to_representation(self, instance: Mapping[str, Any]) -> live.Row:
         """Return the row."""
-        return type(self).row(instance)
+        row: live.Row = type(self).row(instance)
+        return row
 
 
 class AccountRow(RowSerializer):
@@ -39,7 +40,7 @@ class AccountRow(RowSerializer):
     venue = serializers.CharField()
     kind = serializers.ChoiceField(["main", "sub", "strategy"])
     email = serializers.CharField()
-    parent = serializers.UUIDField(allow_null=True)
+    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
     reserved_for = serializers.UUIDField(allow_null=True, help_text="Strategy instance that alone may use it")
     active = serializers.BooleanField()
     state = serializers.ChoiceField(["ready", "stale", "incomplete"])

@@ -60,7 +60,8 @@ class Command(TenantModel):
                 fields=["tenant", "created_at"], condition=Q(state="pending"), name="command_pending"
             ),
             models.Index(
-                fields=["tenant", "awaits"], condition=Q(state="pending", awaits__isnull=False),
+                fields=["tenant", "awaits"],
+                condition=Q(state="pending", awaits__isnull=False),
                 name="command_awaiting",
             ),
         ]

@@ -41,7 +41,9 @@ class Directory:
             rows = InstrumentVersion.objects.values_list(
                 "instrument_id", "version", "tick", "lot", "quote_scale"
             )
-            self._scales = {(key, number): Scale(*worth) for key, number, *worth in rows}
+            self._scales = {
+                (slot, number): Scale(tick, lot, scale) for slot, number, tick, lot, scale in rows
+            }
         return self._scales[instrument, version]
 
     def strategy(self, slot: int) -> UUID | None:

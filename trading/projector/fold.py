@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from accounts.wire_format import time_of
@@ -41,21 +41,16 @@ TIFS = {tif: "" if tif is TimeInForce.NONE else tif.name for tif in TimeInForce}
 STATES = {int(state): state.name.lower() for state in OrderState}
 #: Reports about a cancel say nothing about why the order itself stands where it does.
 CANCEL_REPORTS = frozenset({ReportKind.CANCEL_REJECTED, ReportKind.CANCEL_UNKNOWN})
-COMMAND_STATES = {"accepted": "accepted", "refused": "refused", "expired": "expired", "unknown_order": "refused"}
+COMMAND_STATES = {
+    "accepted": "accepted",
+    "refused": "refused",
+    "expired": "expired",
+    "unknown_order": "refused",
+}
 
 
-class OrderTerms(Protocol):
-    """The fields that OrderSending, OrderAdopted and OrderRefused share."""
-
-    client_order_id: str
-    instrument: int
-    instrument_version: int
-    strategy: int
-    side: Side
-    type: OrderType
-    tif: TimeInForce
-    price_ticks: int
-    quantity_lots: int
+#: The records that tell an order's terms.
+OrderTerms = records.OrderSending | records.OrderAdopted | records.OrderRefused
 
 
 class Key:

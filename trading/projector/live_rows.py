@@ -134,7 +134,11 @@ def rows_of(tenant_id: UUID, changes: TenantChanges, now_ns: int) -> dict[str, l
     """Return the changed rows as they are now, in the shape of the API's lists."""
     day = time_of(now_ns).replace(hour=0, minute=0, second=0, microsecond=0)
     with tenant_scope(tenant_id):
-        rows = {table: selectors.rows_by_id(table, list(ids), since=day) for table, ids in changes.ids.items() if ids}
+        rows = {
+            table: selectors.rows_by_id(table, list(ids), since=day)
+            for table, ids in changes.ids.items()
+            if ids
+        }
     refused = [row for row in rows.get("orders", []) if row["state"] == "refused"]
     if refused:
         rows["refusals"] = refused

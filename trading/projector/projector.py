@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -26,7 +24,7 @@ from trading.projector.live_rows import Changes
 from trading.projector.rows import uuid_of
 
 if TYPE_CHECKING:
-    from trading.engine.journal import Entry, Position
+    from trading.engine.journal import Entry
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +49,9 @@ class Projector:
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL synchronous_commit = off")
             place = lock_cursor(shard)
-            new = [entry for entry in entries if (entry.epoch, entry.sequence) > (place.epoch, place.sequence)]
+            new = [
+                entry for entry in entries if (entry.epoch, entry.sequence) > (place.epoch, place.sequence)
+            ]
             for tenant_id, parts in self.by_tenant(new).items():
                 with tenant_scope(tenant_id):
                     self.apply_tenant(tenant_id, parts, changes)
@@ -97,7 +97,9 @@ class Projector:
         if isinstance(record, records.OrderReported):
             owner = self.directory.owner(entry.shard, record.report.account)
             if owner is None:
-                log.error("report for an unknown account slot %s at %s", record.report.account, entry.sequence)
+                log.error(
+                    "report for an unknown account slot %s at %s", record.report.account, entry.sequence
+                )
                 return []
             return [(*owner, record)]
         if isinstance(record, records.CommandHandled):

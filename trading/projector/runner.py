@@ -45,7 +45,9 @@ class Tail:
 class ProjectorLoop:
     """Projects all journals under a directory. `clock` gives UTC nanoseconds."""
 
-    def __init__(self, directory: Path, projector: Projector, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, directory: Path, projector: Projector, clock: Callable[[], int] = time.time_ns
+    ) -> None:
         self.directory = directory
         self.projector = projector
         self.clock = clock

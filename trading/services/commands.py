@@ -62,7 +62,7 @@ def publish_after_commit(command: Command) -> None:
 
 def message_of(command: Command) -> CommandMessage:
     """Return what the engine is told."""
-    message: CommandMessage = msgspec.convert(command.payload, CommandMessage)  # type: ignore[arg-type]
+    message: CommandMessage = msgspec.convert(command.payload, CommandMessage)
     return message
 
 
@@ -97,11 +97,15 @@ def requeue_commands(*, tenant_id: UUID, now_ns: int) -> tuple[int, int]:
     now = time_of(now_ns)
     with tenant_scope(tenant_id):
         expired = expire_commands(now)
-        waiting = Command.objects.select_for_update(skip_locked=True).filter(
-            state=CommandState.PENDING,
-            deadline_at__gt=now,
-            created_at__lt=now - timedelta(milliseconds=REQUEUE_AFTER_MS),
-        ).order_by("created_at")[:REQUEUED_MAX]
+        waiting = (
+            Command.objects.select_for_update(skip_locked=True)
+            .filter(
+                state=CommandState.PENDING,
+                deadline_at__gt=now,
+                created_at__lt=now - timedelta(milliseconds=REQUEUE_AFTER_MS),
+            )
+            .order_by("created_at")[:REQUEUED_MAX]
+        )
         commands = list(waiting)
         for command in commands:
             if command.awaits is not None:

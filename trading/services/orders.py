@@ -99,7 +99,8 @@ def cancel_order(*, tenant_id: UUID, requested_by: str, order_id: UUID, now_ns: 
         if order is not None and order.state in TERMINAL_STATES:
             raise OrderClosed(f"the order is {order.state} already", state=order.state)
         place = None if order else Command.objects.filter(id=order_id, kind="place").first()
-        if order is None and place is None:
+        wanted = order or place
+        if wanted is None:
             raise UnknownOrder("there is no such order", order=str(order_id))
         if place is not None and place.state in {CommandState.REFUSED, CommandState.EXPIRED}:
             raise OrderClosed(f"the order was {place.state} before it was sent", state=place.state)
@@ -114,7 +115,7 @@ def cancel_order(*, tenant_id: UUID, requested_by: str, order_id: UUID, now_ns: 
             kind="cancel",
             requested_by=requested_by,
             now_ns=now_ns,
-            account_id=order.account_id if order else place.account_id,
+            account_id=wanted.account_id,
             # The engine knows orders by the id that it gives them itself: until it has, the cancel waits.
             awaits=None if order else order_id,
         )
@@ -145,7 +146,7 @@ def cancel_all(
 
 def account_of_tenant(account_id: UUID) -> ExchangeAccount:
     """Return the tenant's account; raises UnknownAccount."""
-    account = ExchangeAccount.objects.filter(id=account_id).first()
+    account: ExchangeAccount | None = ExchangeAccount.objects.filter(id=account_id).first()
     if account is None:
         raise UnknownAccount("there is no such account", account=str(account_id))
     return account
@@ -157,9 +158,7 @@ def account_for_people(account_id: UUID) -> ExchangeAccount:
     if not account.active:
         raise AccountInactive(f"account {account.name} is not active", account=str(account_id))
     if account.reserved_for is not None or account.kind == "strategy":
-        raise AccountReserved(
-            f"account {account.name} is reserved for a strategy", account=str(account_id)
-        )
+        raise AccountReserved(f"account {account.name} is reserved for a strategy", account=str(account_id))
     return account
 
 
@@ -209,9 +208,7 @@ def quantity_lots(instrument: VenueInstrument, quantity: str | Decimal) -> int:
     return count(instrument.quantity_lots, positive(quantity, "quantity"), QuantityMisaligned, "quantity")
 
 
-def count(
-    convert: Callable[[Decimal], int], amount: Decimal, error: type[TradingError], field: str
-) -> int:
+def count(convert: Callable[[Decimal], int], amount: Decimal, error: type[TradingError], field: str) -> int:
     """Return the amount in whole steps."""
     try:
         steps = convert(amount)

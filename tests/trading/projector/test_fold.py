@@ -89,8 +89,14 @@ def test_a_rejection_keeps_the_exchanges_code_and_words():
     story = Story()
     client_id = story.send(OWNER)
     story.report(
-        OWNER, client_id, ReportKind.REJECTED, OrderState.REJECTED, code=-2010, text="Account has …", venue_order_id=0
-    )  # fmt: skip
+        OWNER,
+        client_id,
+        ReportKind.REJECTED,
+        OrderState.REJECTED,
+        code=-2010,
+        text="Account has …",
+        venue_order_id=0,
+    )
     row = only(fold_of(story.entries).orders_changed.values())
     assert (row.state, row.code, row.text, row.venue_order_id) == ("rejected", "-2010", "Account has …", None)
 

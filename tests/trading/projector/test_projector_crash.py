@@ -82,7 +82,9 @@ def resume(entries) -> None:
         "after the cursor moved, before the commit",
     ],
 )
-def test_a_projector_killed_amid_a_batch_loses_and_doubles_no_row(demo_desk, other_desk, where, name, call, after):
+def test_a_projector_killed_amid_a_batch_loses_and_doubles_no_row(
+    demo_desk, other_desk, where, name, call, after
+):
     list_btcusdt()
     tenants = demo_desk.tenant, other_desk.tenant
     entries = day([*owners_of(tenants[0]), owners_of(tenants[1])[0]])
