@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from accounts.keys import KeyRing, Place, Sealed
-from accounts.models import ApiKey, ApiToken, ExchangeAccount, Membership, Tenant, User
+from accounts.models import ApiKey, ApiToken, ExchangeAccount, IdempotentRequest, Membership, Tenant, User
 from accounts.tenancy import TOKEN_SETTING, USER_SETTING, setting_scope, tenant_scope
 
 
@@ -108,3 +108,9 @@ def open_secret(key: ApiKey) -> tuple[str, str]:
 def place_of(key: ApiKey) -> Place:
     """Return where the key's secret is sealed for."""
     return Place("accounts_apikey", "secret_ciphertext", key.tenant_id, key.id)
+
+
+def stored_answer(key: str) -> IdempotentRequest | None:
+    """Return what the current tenant's key was first answered with."""
+    found: IdempotentRequest | None = IdempotentRequest.objects.filter(key=key).first()
+    return found

@@ -29,6 +29,7 @@ from accounts.models import (
     ApiKey,
     ApiToken,
     ExchangeAccount,
+    IdempotentRequest,
     Kind,
     LoginFailure,
     Membership,
@@ -48,6 +49,8 @@ USE_NOTED_EVERY_S = 60
 LOGIN_FAILURES_MAX = 5
 LOGIN_FAILURES_ALL_MAX = 100
 LOGIN_PAUSE_S = 900
+#: How long an idempotent request's answer can be had again.
+ANSWER_KEPT_H = 24
 
 
 def next_slot(name: str) -> int:
@@ -260,3 +263,26 @@ def note_login_failure(*, username: str, address: str, now_ns: int) -> None:
 def forget_login_failures(*, username: str, address: str) -> None:
     """Begin counting anew after the right password."""
     LoginFailure.objects.filter(name_hash=name_hash(username), address=address).delete()
+
+
+def store_answer(
+    *, tenant_id: UUID, key: str, request_hash: str, status: int, content_type: str, body: bytes, now_ns: int
+) -> None:
+    """Keep the answer to an idempotent request, in the transaction of what the request did."""
+    with tenant_scope(tenant_id):
+        IdempotentRequest.new(
+            key=key,
+            request_hash=request_hash,
+            status=status,
+            content_type=content_type,
+            body=body,
+            created_at=time_of(now_ns),
+        ).save(force_insert=True)
+
+
+def forget_idempotent_requests(*, tenant_id: UUID, now_ns: int) -> int:
+    """Delete the tenant's answers that are older than ANSWER_KEPT_H; return how many."""
+    until = time_of(now_ns) - timedelta(hours=ANSWER_KEPT_H)
+    with tenant_scope(tenant_id):
+        deleted, _ = IdempotentRequest.objects.filter(created_at__lt=until).delete()
+    return int(deleted)

@@ -76,8 +76,17 @@ def setting_scope(name: str, value: str) -> Iterator[None]:
             set_local(name, before)
 
 
-class TenantQuerySet(models.QuerySet[Any]):
-    """A query set that is born filtered by the current tenant."""
+class CurrentTenant(models.Expression):
+    """The tenant in whose scope the query runs; raises TenantMissing when it runs outside of one.
+
+    Looked up when the SQL is made, so that forms and views may build queries before there is a tenant.
+    """
+
+    output_field: ClassVar[models.UUIDField[Any, Any]] = models.UUIDField()
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[uuid.UUID]]:
+        """Return the id as a parameter."""
+        return "%s", [current_tenant_id()]
 
 
 class TenantManager(models.Manager[Any]):
@@ -85,7 +94,7 @@ class TenantManager(models.Manager[Any]):
 
     def get_queryset(self) -> models.QuerySet[Any]:
         """Return the tenant's rows."""
-        return super().get_queryset().filter(tenant_id=current_tenant_id())
+        return super().get_queryset().filter(tenant_id=CurrentTenant())
 
 
 class TenantModel(models.Model):

@@ -59,6 +59,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     # Opens the transaction in which row-level security sees the person's tenant.
     "accounts.middleware.TenantMiddleware",
+    # Inside that transaction, so that an answer is kept exactly when its effects are.
+    "mexoms.idempotency.IdempotencyMiddleware",
 ]
 
 ROOT_URLCONF = "mexoms.urls"
@@ -83,6 +85,7 @@ TEMPLATES = [
 DATABASES: dict[str, dict[str, Any]] = {"default": database_settings(ENV.database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.authentication.PausingBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -123,7 +126,12 @@ CHANNEL_LAYERS = {
     }
 }
 
-CELERY_BROKER_URL = ENV.redis_url.replace("unix://", "redis+socket://")
+# Celery's words for a socket and its database number.
+CELERY_BROKER_URL = (
+    ENV.redis_url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
+    if ENV.redis_url.startswith("unix://")
+    else ENV.redis_url
+)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -131,6 +139,11 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "commands that the bus lost": {"task": "trading.tasks.requeue_commands", "schedule": 2.0},
+    "limits into the gates": {"task": "strategies.tasks.sync_gates", "schedule": 5.0},
+    "old idempotent answers": {"task": "accounts.tasks.forget_idempotent_requests", "schedule": 3600.0},
+}
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 
 REST_FRAMEWORK = {

@@ -1,0 +1,11 @@
+"""HTTP: pages, admin and API."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mexoms.settings")
+
+application = get_wsgi_application()
