@@ -1,0 +1,1 @@
+"""A Binance-speaking exchange on loopback: matching, ledger, markets, faults."""
