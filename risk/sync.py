@@ -18,7 +18,6 @@ from accounts.tenancy import tenant_scope
 from risk import selectors
 from risk.codes import Scope, TradingState
 from risk.defaults import ScopeLimits, load_defaults
-from risk.flags import read_flags
 from venues.base import Instrument
 
 if TYPE_CHECKING:
@@ -67,6 +66,8 @@ def sync_gate(
     `strategies` are those that the engine runs, `flags` is the directory of the
     kill flags.
     """
+    from risk.flags import read_flags
+
     states: States = {(Scope.GLOBAL, 0): TradingState.ACTIVE, (Scope.STRATEGY, MANUAL): TradingState.ACTIVE}
     write_host_limits(gate)
     for tenant in accounts_selectors.tenants_of_shard(shard):

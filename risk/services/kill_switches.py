@@ -14,8 +14,6 @@ from accounts.tenancy import tenant_scope
 from accounts.wire_format import time_of
 from risk.codes import Scope, TradingState
 from risk.errors import ReasonNeeded, RoleNeeded, StateInvalid
-from risk.flags import write_flag
-from risk.gate import Gate, GateError
 from risk.models import SCOPES, KillSwitch
 from risk.people import RISK_ROLES, Person
 
@@ -84,6 +82,8 @@ def check_switch(scope: str, target: UUID | None, state: str, reason: str, who: 
 
 def raise_flag(scope: str, slot: int, state: str, reason: str, who: Person, now_ns: int) -> bool:
     """Write the synced flag file; a full disk must not keep the gate from being told."""
+    from risk.flags import write_flag
+
     try:
         write_flag(settings.FLAGS_PATH, Scope[scope.upper()], slot, STATES[state], reason, who.name, now_ns)
     except OSError as error:
@@ -94,6 +94,9 @@ def raise_flag(scope: str, slot: int, state: str, reason: str, who: Person, now_
 
 def set_gate(path: Path, scope: str, slot: int, state: str) -> bool:
     """Set the state in this host's gate; without one no engine trades here, and its start reads the flag."""
+    # Compiled: whoever only migrates or looks at rows must not need it.
+    from risk.gate import Gate, GateError
+
     try:
         gate = Gate(path)
     except (GateError, OSError) as error:

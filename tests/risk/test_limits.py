@@ -145,7 +145,7 @@ def test_the_database_itself_refuses_one_person_as_both(tenant):
 )
 def test_a_senseless_limit_is_refused_with_a_code(tenant, changes, error):
     with pytest.raises(error):
-        services.set_limit(**wish(tenant, "1", **changes))
+        services.set_limit(**(wish(tenant, "1") | changes))
 
 
 @pytest.mark.parametrize(
