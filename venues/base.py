@@ -337,7 +337,9 @@ class Venue(Protocol):
     def book(self, symbol: str) -> Book | None:
         """Return the book when it is in sync, else None."""
 
-    async def query_order(self, account: int, instrument: Instrument, client_order_id: str) -> OrderSnapshot | None:
+    async def query_order(
+        self, account: int, instrument: Instrument, client_order_id: str
+    ) -> OrderSnapshot | None:
         """Return the order, or None when the venue says that it knows none. Raises Rejected, Unknown."""
 
     async def open_orders(self, account: int) -> list[OrderSnapshot]:
