@@ -11,6 +11,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 
 from accounts import selectors as accounts_selectors
+from accounts.middleware import CHOSEN_DESK
 from accounts.models import ExchangeAccount
 from accounts.tenancy import tenant_scope
 from risk import selectors as risk_selectors
@@ -44,7 +45,7 @@ def tenant_of_session(session_key: str) -> UUID | None:
     user = auth.get_user(request)
     if not user.is_authenticated:
         return None
-    membership = accounts_selectors.membership_of(user, request.session.get("tenant"))
+    membership = accounts_selectors.membership_of(user, request.session.get(CHOSEN_DESK))
     return membership.tenant_id if membership else None
 
 

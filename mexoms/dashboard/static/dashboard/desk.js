@@ -71,7 +71,7 @@ function table(noun, fields) {
 }
 
 function draw() {
-  if (changed.has("market")) drawMarket();
+  if (changed.has("market") || changed.has("positions")) drawMarket();
   if (["accounts", "balances", "positions", "orders", "kill_switches", "view"].some((name) => changed.has(name))) {
     tiles.render(state, view.symbol, view.account);
     count("accounts", state.tables.accounts.size);
@@ -97,9 +97,14 @@ function count(name, number) {
 }
 
 function drawMarket() {
-  const symbols = Object.keys(state.market).sort();
+  // What is held shows by its symbol even while the market is silent.
+  const held = [...state.tables.positions.values()].map((position) => position.symbol);
+  const symbols = [...new Set([...Object.keys(state.market), ...held])].sort();
   const choice = element("symbol");
-  if (choice.options.length !== symbols.length) choice.replaceChildren(...symbols.map((symbol) => new Option(symbol, symbol)));
+  if (choice.options.length !== symbols.length) {
+    choice.replaceChildren(...symbols.map((symbol) => new Option(symbol, symbol)));
+    choice.value = view.symbol;
+  }
   if (!view.symbol && symbols.length) chooseSymbol(symbols[0]);
   const market = state.market[view.symbol];
   book.show(market);
