@@ -58,6 +58,7 @@ def raises() -> QuerySet[LimitRaise]:
     """Return the tenant's raises that nobody has decided yet."""
     return LimitRaise.objects.filter(decided_at__isnull=True)
 
+
 def kill_switch_row(values: Mapping[str, Any]) -> Row:
     """Return a kill switch; `target` is null for the tenant's own."""
     return {

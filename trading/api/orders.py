@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
@@ -101,7 +102,7 @@ class OrderViewSet(ReadViewSet):
     filterset_class = filters.OrderFilter
     ordering = ("-created_at", "-id")
     scopes = {"GET": "read", "POST": "trade", "DELETE": "trade"}
-    lookup_value_converter = "uuid"
+    lookup_value_regex = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the tenant's orders."""
@@ -110,7 +111,7 @@ class OrderViewSet(ReadViewSet):
     @extend_schema(summary="One order, from the moment it was asked for", responses=rows.OrderRow)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Answer the order's row, or what is known while the engine has not had it yet."""
-        return Response(live.order_row(selectors.order(order_id=kwargs["pk"])))
+        return Response(live.order_row(selectors.order(order_id=UUID(kwargs["pk"]))))
 
     @extend_schema(
         summary="Place an order",
@@ -138,7 +139,7 @@ class OrderViewSet(ReadViewSet):
         command = services.cancel_order(
             tenant_id=current_tenant_id(),
             requested_by=name_of(request),
-            order_id=kwargs["pk"],
+            order_id=UUID(kwargs["pk"]),
             now_ns=time.time_ns(),
         )
-        return Response(selectors.command_row(command, order=kwargs["pk"]), status=status.HTTP_202_ACCEPTED)
+        return Response(selectors.command_row(command, order=UUID(kwargs["pk"])), status=status.HTTP_202_ACCEPTED)
