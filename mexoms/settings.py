@@ -141,6 +141,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "commands that the bus lost": {"task": "trading.tasks.requeue_commands", "schedule": 2.0},
+    "limits into the gate": {"task": "strategies.tasks.sync_gates", "schedule": 5.0},
     "limits into the gates": {"task": "strategies.tasks.sync_gates", "schedule": 5.0},
     "old idempotent answers": {"task": "accounts.tasks.forget_idempotent_requests", "schedule": 3600.0},
 }
@@ -171,6 +172,13 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    # Four things have a state; without names of their own the schema would number them.
+    "ENUM_NAME_OVERRIDES": {
+        "AccountState": "trading.api.rows.ACCOUNT_STATES",
+        "CommandState": "trading.api.rows.COMMAND_STATES",
+        "OrderState": "trading.api.rows.ORDER_STATES",
+        "TradingState": "trading.api.kill_switches.STATES",
+    },
 }
 
 CONTENT_SECURITY_POLICY = {

@@ -59,7 +59,7 @@ class CommandAnswer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(["place", "cancel", "cancel_all"])
-    state = serializers.ChoiceField(["pending", "accepted", "refused", "expired"])
+    state = serializers.ChoiceField(rows.COMMAND_STATES)
     order = serializers.UUIDField(allow_null=True, help_text="The order that it is about")
     deadline_at = serializers.DateTimeField()
     created_at = serializers.DateTimeField()

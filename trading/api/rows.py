@@ -13,6 +13,8 @@ from trading.models.orders import ORDER_STATES
 SIDES = ["BUY", "SELL"]
 TYPES = ["LIMIT", "MARKET", "LIMIT_MAKER"]
 TIFS = ["GTC", "IOC", "FOK"]
+ACCOUNT_STATES = ["ready", "stale", "incomplete"]
+COMMAND_STATES = ["pending", "accepted", "refused", "expired"]
 
 
 def amount(**options: Any) -> serializers.CharField:
@@ -43,7 +45,7 @@ class AccountRow(RowSerializer):
     parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
     reserved_for = serializers.UUIDField(allow_null=True, help_text="Strategy instance that alone may use it")
     active = serializers.BooleanField()
-    state = serializers.ChoiceField(["ready", "stale", "incomplete"])
+    state = serializers.ChoiceField(ACCOUNT_STATES)
     reason = serializers.CharField()
     changed_at = serializers.DateTimeField(allow_null=True)
     orders_today = serializers.IntegerField(help_text="Since midnight UTC, refused ones included")
