@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from venues.base import VenueListener
+from venues.base import Misaligned, VenueListener
 from venues.binance import outcomes
 from venues.binance.account_events import AccountEvents
 from venues.binance.orders import signed_request
@@ -112,7 +112,14 @@ class UserData:
         if account is None:
             log.warning("an event of no known subscription %s", subscription)
             return
-        if self._events.take(account, event):
+        try:
+            more = self._events.take(account, event)
+        except (msgspec.DecodeError, Misaligned) as error:
+            # It may have been a fill. A new connection makes everybody ask for what happened.
+            log.error("account %d: an event that is not understood: %s", account, error)
+            self._api.connection.drop()
+            return
+        if more:
             return
         # The exchange ended this subscription; the connection goes on.
         del self._account_of[self._live.pop(account)]

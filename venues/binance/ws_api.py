@@ -17,6 +17,7 @@ from venues.binance.weights import Weights
 log = logging.getLogger(__name__)
 
 RAW_NULL = msgspec.Raw(b"null")
+NO_EVENT = msgspec.Raw(b"")
 
 
 class ApiError(msgspec.Struct, frozen=True):
@@ -46,7 +47,7 @@ class Message(msgspec.Struct, frozen=True):
     error: ApiError | None = None
     rateLimits: list[UsedLimit] = []
     subscriptionId: int | None = None
-    event: msgspec.Raw | None = None
+    event: msgspec.Raw = NO_EVENT
 
 
 class Asker(Protocol):
@@ -141,10 +142,13 @@ class WsApi:
         try:
             answer = self._decoder.decode(message)
         except msgspec.DecodeError as error:
-            # Whom it answered cannot be told: who waits for it hears of the timeout.
             log.error("%s: a message of %d bytes is not understood: %s", self._name, len(message), error)
+            # It may have been an event, and then a fill is missing: begin anew and ask. Where only
+            # answers come, who waits for this one hears of the timeout.
+            if self._events is not None:
+                self.connection.drop()
             return
-        if answer.event is not None:
+        if answer.event is not NO_EVENT:
             if self._events is not None:
                 self._events.on_event(answer.subscriptionId, answer.event)
             return
