@@ -31,6 +31,8 @@ from venues.base import OrderType, TimeInForce
 
 View = Callable[..., HttpResponse]
 
+FRAGMENT_HEADER = "X-Desk-Answer"
+
 TYPES = [{"value": member.name, "label": member.name.replace("_", " ").capitalize()} for member in OrderType]
 TIFS = [
     {"value": "GTC", "label": "Good till cancelled"},
@@ -75,7 +77,7 @@ def answering(view: View) -> View:
                 raise NotAMember("you belong to no desk")
             return view(request, access, *args, **kwargs)
         except (TradingError, RiskError, AccountsError, DashboardError) as error:
-            return render(request, "dashboard/parts/refused.html", {"error": error}, status=error.status)
+            return fragment(request, "refused", {"error": error}, status=error.status)
 
     return never_cache(login_required(answer))
 
@@ -97,14 +99,14 @@ def place_order(request: HttpRequest, access: Access) -> HttpResponse:
         price=request.POST.get("price") or None,
         now_ns=time.time_ns(),
     )
-    return render(request, "dashboard/parts/order_answer.html", selectors.order_answer(command.id))
+    return fragment(request, "order_answer", selectors.order_answer(command.id))
 
 
 @answering
 @require_safe
 def order_answer(request: HttpRequest, access: Access, order_id: UUID) -> HttpResponse:
     """Say what has become of an order that was placed here; asked again while it is pending."""
-    return render(request, "dashboard/parts/order_answer.html", selectors.order_answer(order_id))
+    return fragment(request, "order_answer", selectors.order_answer(order_id))
 
 
 @answering
@@ -166,4 +168,11 @@ def uuid_field(request: HttpRequest, name: str) -> UUID:
 
 def said(request: HttpRequest, text: str) -> HttpResponse:
     """Answer with one line."""
-    return render(request, "dashboard/parts/said.html", {"text": text})
+    return fragment(request, "said", {"text": text})
+
+
+def fragment(request: HttpRequest, part: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    """Answer with a part of the page, marked as one: the page takes in nothing else."""
+    response = render(request, f"dashboard/parts/{part}.html", context, status=status)
+    response[FRAGMENT_HEADER] = part
+    return response

@@ -217,6 +217,14 @@ def test_the_kill_switch_asks_halts_shows_and_releases(page: Page, server: PageS
     assert server.do(state) == "ACTIVE"
 
 
+def test_an_answer_that_is_not_the_desks_never_becomes_part_of_the_page(page: Page, server: PageServer):
+    page.route("**/desk/cancel-all/", lambda route: route.fulfill(status=200, body="<h1>somebody else</h1>"))
+    page.get_by_role("button", name="Cancel all").click()
+    page.get_by_role("button", name="Cancel them").click()
+    expect(page.locator("#answer")).to_contain_text("not known whether this was done")
+    expect(page.locator("#answer h1")).to_have_count(0)
+
+
 def test_a_choice_of_account_narrows_the_tables(page: Page, server: PageServer, demo_desk: Desk):
     main, _, sub = demo_desk.accounts
     placed = [server.do(rows.make_order, demo_desk, account) for account in (main, sub)]

@@ -3,6 +3,7 @@
 
 import { AccountTiles } from "./account_tiles.js";
 import { age, clock, grouped } from "./amounts.js";
+import { guardAnswers } from "./answers.js";
 import { DeskState } from "./desk_state.js";
 import { prepareDialogs } from "./dialogs.js";
 import { fillFields, KeyedTable } from "./keyed_table.js";
@@ -189,6 +190,7 @@ function cancelOrder(event) {
 element("symbol").addEventListener("change", (event) => chooseSymbol(event.target.value));
 element("all-accounts").addEventListener("click", () => chooseAccount(""));
 element("orders-rows").addEventListener("click", cancelOrder);
+guardAnswers(element("answer"));
 prepareDialogs();
 prepareTicket(element("ticket"));
 setInterval(watchMarket, WATCH_INTERVAL_MS);
