@@ -23,7 +23,6 @@ from trading.bus import CommandReader
 from trading.engine.engine import Engine
 from trading.engine.journal import Journal
 from trading.types import Desk
-from venues.base import Venue
 from venues.binance.spot import BinanceSpot, BinanceSpotUrls
 from venues.rate_budget import RateBudget
 

@@ -23,7 +23,7 @@ def client_for(address: str) -> type[AsyncClient]:
         API_URL = f"http://{address}/api"
         MARGIN_API_URL = f"http://{address}/sapi"
         FUTURES_URL = f"http://{address}/fapi"
-        WS_API_URL = f"ws://{address}/ws-api/"
+        WS_API_URL = f"ws://{address}/ws-api/v3"
 
     return Client
 
