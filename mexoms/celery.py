@@ -1,4 +1,4 @@
-"""The Celery application: `celery -A mexoms.celery worker`."""
+"""The Celery application: `celery -A mexoms.celery worker`, and what beat sends it."""
 
 from __future__ import annotations
 
@@ -11,3 +11,21 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mexoms.settings")
 app = Celery("mexoms")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+#: Written into the schedule tables at beat's start, where operators may change them. Seconds.
+app.conf.beat_schedule = {
+    "requeue commands that the bus lost": {
+        "task": "trading.tasks.requeue_commands",
+        "schedule": 2.0,
+        "options": {"expires": 2.0},
+    },
+    "bring changed limits to the gate": {
+        "task": "strategies.tasks.sync_gates",
+        "schedule": 5.0,
+        "options": {"queue": "venue", "expires": 5.0},
+    },
+    "forget old answers to retried requests": {
+        "task": "accounts.tasks.forget_idempotent_requests",
+        "schedule": 3600.0,
+    },
+}

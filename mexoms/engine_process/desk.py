@@ -13,7 +13,7 @@ from django.db import connections
 
 from risk import sync as limits
 from risk.gate import Gate
-from strategies.selectors import running_instances, slot_of_instance
+from strategies.selectors import running_instances, slot_of_instance, slot_of_instance
 from trading import gate_sync, selectors, services
 from trading.types import Desk
 from venues.base import Instrument
@@ -26,7 +26,7 @@ def take_shard(*, shard: int, instruments: Sequence[Instrument]) -> Desk:
         accounts, secrets = selectors.engine_accounts(shard, slot_of_instance=slot_of_instance)
         return Desk(
             shard=shard,
-            epoch=services.next_epoch(shard),
+            epoch=services.next_epoch(shard=shard),
             accounts=accounts,
             secrets=secrets,
             instruments=tuple(known),

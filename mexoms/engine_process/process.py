@@ -77,7 +77,7 @@ async def trade(shard: int, journal: Journal) -> None:
 
 
 def simulator_urls() -> BinanceSpotUrls:
-    """Return the addresses of the simulated exchange on this host."""
+    """Return the addresses of the simulated exchange on this host; no other host is allowed."""
     address = f"127.0.0.1:{settings.SIMULATOR_PORT}"
     return BinanceSpotUrls(
         rest=f"http://{address}/api", stream=f"ws://{address}", ws_api=f"ws://{address}/ws-api/v3"
