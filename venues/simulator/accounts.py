@@ -61,14 +61,19 @@ def credentials(accounts: list[SimulatedAccount]) -> dict[str, Credential]:
     return found
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private_bytes(path: Path, content: bytes) -> None:
     """Write a file that only its owner can read, complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".draft")
     draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
     draft.replace(path)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a text that only its owner can read."""
+    write_private_bytes(path, text.encode())
 
 
 def write_keys(path: Path, accounts: list[SimulatedAccount]) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from venues.simulator.server import default_home, serve
+from venues.simulator.server import ServerOptions, default_home, serve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--replay", type=Path, default=None, help="replay this raw capture, a file or a folder of .gz"
     )
     parser.add_argument("--speed", type=float, default=1.0, help="how fast the market runs (default 1)")
+    parser.add_argument("--paused", action="store_true", help="start with the market paused")
     parser.add_argument(
         "--fresh", action="store_true", help="ignore the state that the last orderly stop left"
     )
@@ -34,11 +35,14 @@ def run(options: Any) -> None:
     """Run with parsed options, given as attributes."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
     serve(
-        port=options.port,
-        seed=options.seed,
-        accounts=options.accounts,
-        home=(options.home or default_home()).absolute(),
-        replay=options.replay,
-        speed=options.speed,
-        fresh=options.fresh,
+        ServerOptions(
+            port=options.port,
+            seed=options.seed,
+            accounts=options.accounts,
+            home=(options.home or default_home()).absolute(),
+            replay=options.replay,
+            speed=options.speed,
+            paused=options.paused,
+            fresh=options.fresh,
+        )
     )

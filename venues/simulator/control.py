@@ -175,7 +175,7 @@ class ControlFace:
         return {}
 
     def disconnect(self, http: web.Request, body: Any) -> dict[str, Any]:
-        """Cut connections: `streams` is market, user or api, `account` narrows; terminate ends subscriptions only."""
+        """Cut connections: `streams` is market, user or api; terminate only ends subscriptions."""
         kind, account = body["streams"], body.get("account")
         api = self.server.api
         if kind == "market":

@@ -59,7 +59,7 @@ class SimulatedExchange:
         self.settlement = Settlement(config, account_count, first_id)
         self.markets: dict[str, SymbolMarket] = {}
         self.source: MarketSource | None = None
-        self._market_order_id = 0
+        self.market_order_id = 0
         self._closed_depth = now_ns // (FAST_MS * MS_NS)
         wanted = None if symbols is None else set(symbols)
         for shape in config.symbols:
@@ -68,8 +68,12 @@ class SimulatedExchange:
                 book = floor(listing, first_id) if floor else MatchingBook(first_id)
                 self.markets[shape.symbol] = self._open(listing, book, now_ns, public=floor is None)
         for account in range(account_count):
-            for asset, amount in config.opening_balances.items():
-                self.settlement.ledger.deposit(account, asset, parse_units(amount), account, now_ns)
+            self.fund(account, now_ns)
+
+    def fund(self, account: int, now_ns: int) -> None:
+        """Give a new account its opening balances."""
+        for asset, amount in self.config.opening_balances.items():
+            self.settlement.ledger.deposit(account, asset, parse_units(amount), account, now_ns)
 
     def listen(self, listener: ExchangeListener) -> None:
         """Tell this listener from now on."""
@@ -152,8 +156,8 @@ class SimulatedExchange:
         self, market: SymbolMarket, side: int, ticks: int, lots: int, now_ns: int, *, rest: bool
     ) -> int:
         """Let the outside world place an order; return its id when it rests, else 0."""
-        self._market_order_id -= 1
-        number = self._market_order_id
+        self.market_order_id -= 1
+        number = self.market_order_id
         events, leaves = market.floor.place(number, NOBODY, side, ticks, lots, rest)
         for event in events:
             self._execute(market, None, side == BUY, event, now_ns)
@@ -268,9 +272,9 @@ class SimulatedExchange:
         return market.floor.sweep(side, limit_of(order), order.lots, owner_of(order.account))
 
     def _would_take(self, market: SymbolMarket, order: Order) -> bool:
-        bid, _, ask, _ = market.floor.best()
-        ticks = order.request.price_ticks
-        return bool(ask and ticks >= ask) if order.is_buy else bool(bid and ticks <= bid)
+        """Return whether anything within the limit rests on the other side, whoever owns it."""
+        side = BUY if order.is_buy else SELL
+        return market.floor.sweep(side, order.request.price_ticks, 1, NOBODY)[0] > 0
 
     def _lots_for_amount(self, market: SymbolMarket, order: Order) -> int:
         """Return the lots that quoteOrderQty moves at the displayed prices."""

@@ -109,6 +109,12 @@ cdef class MatchingBook:
         self._remove(index)
         return lots
 
+    def reduce(self, int64_t order_id, int64_t lots):
+        """Take lots from a resting order, which leaves the book when nothing is left."""
+        index = self.places[order_id]
+        assert 0 < lots <= self.pool[<int32_t>index].lots
+        self._reduce(index, lots)
+
     def leaves(self, int64_t order_id):
         """Return what is left of a resting order; 0 when it does not rest here."""
         index = self.places.get(order_id)

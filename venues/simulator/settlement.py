@@ -109,7 +109,7 @@ class Settlement:
                 self._advance(market, order, order is maker, ticks, lots, trade_id, now_ns)
         if market.public:
             public = PublicTrade(trade_id, ticks, lots, now_ns // MS_NS, not buy)
-            market.tape.add(public)
+            market.tape.add(public, public.time_ms)
             self.listener.on_trade(market, public)
 
     def end(self, market: SymbolMarket, order: Order, status: str, event: str, now_ns: int) -> None:

@@ -88,9 +88,9 @@ class Tape:
             price = self.last_ticks
             self.minutes.append(Minute(open_ms, price, price, price, price))
 
-    def add(self, trade: PublicTrade) -> None:
-        """Count a trade in."""
-        self.roll(trade.time_ms)
+    def add(self, trade: PublicTrade, now_ms: int) -> None:
+        """Count a trade into the minute of now; its own time may be a recorded one."""
+        self.roll(now_ms)
         self.trades.append(trade)
         self.minutes[-1].add(trade)
         self.last_ticks = trade.ticks
