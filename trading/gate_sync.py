@@ -40,7 +40,7 @@ def write_instruments(gate: Gate, instruments: Iterable[Instrument], assets: Map
             notional_min_units=instrument.notional_min_units,
             base_units_per_lot=instrument.units_per_lot,
             quote_units_per_tick_lot=instrument.units_per_tick_lot,
-            value_numerator=10**VALUE_SCALE,
+            value_numerator=instrument.units_per_tick_lot * 10**VALUE_SCALE,
             value_denominator=10**instrument.quote_scale,
             collar_bps=market.collar_bps,
             quote_age_max_ns=market.quote_age_max_ms * 1_000_000,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -22,8 +23,7 @@ from trading.types import Account, AccountSecret
 from venues.base import Instrument as VenueInstrument
 from venues.base import OrderType, Side, TimeInForce
 
-#: A strategy slot that no order can bear.
-NOBODY = 2**30
+log = logging.getLogger(__name__)
 
 ValuesQuery = QuerySet[Any, dict[str, Any]]
 
@@ -186,18 +186,13 @@ def engine_accounts(
                 key = accounts_selectors.active_key(row)
                 if key is None:
                     continue
-                accounts.append(engine_account(row, tenant.slot, reservation(row, slot_of_instance)))
+                reserved_for = slot_of_instance(row.reserved_for) if row.reserved_for else -1
+                if reserved_for is None:
+                    log.error("account %s is reserved for an instance that is gone: nobody trades it", row.id)
+                    continue
+                accounts.append(engine_account(row, tenant.slot, reserved_for))
                 secrets.append(AccountSecret(row.slot, *accounts_selectors.open_secret(key)))
     return tuple(accounts), tuple(secrets)
-
-
-def reservation(row: ExchangeAccount, slot_of_instance: Callable[[UUID], int | None]) -> int:
-    """Return the slot of the strategy that alone may use the account, −1 for none."""
-    if row.reserved_for is None:
-        return -1
-    slot = slot_of_instance(row.reserved_for)
-    # Reserved for an instance that is gone: nobody may trade it.
-    return NOBODY if slot is None else slot
 
 
 def engine_account(row: ExchangeAccount, tenant_slot: int, reserved_for: int) -> Account:

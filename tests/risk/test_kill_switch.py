@@ -50,7 +50,9 @@ def throw(tenant, state: str = "HALTED", **changes):
 
 
 def flags_of(settings) -> dict:
-    return {(int(flag.scope), flag.slot): TradingState(flag.state) for flag in read_flags(settings.FLAGS_PATH)}
+    return {
+        (int(flag.scope), flag.slot): TradingState(flag.state) for flag in read_flags(settings.FLAGS_PATH)
+    }
 
 
 def test_a_halt_reaches_the_flag_the_memory_and_the_row(gate, demo_desk, other_desk, settings):

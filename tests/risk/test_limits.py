@@ -104,7 +104,7 @@ def test_a_raise_holds_once_another_person_has_approved_it(tenant, other_desk):
     ("who", "error"),
     [
         (ANN, SecondPersonNeeded),
-        (Person("ann", "risk", token="bot"), SecondPersonNeeded),  # noqa: S106
+        (Person("ann", "risk", token="bot"), SecondPersonNeeded),
         (TIM, RoleNeeded),
     ],
     ids=["oneself", "oneself through a token", "a trader"],

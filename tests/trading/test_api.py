@@ -142,7 +142,9 @@ def test_accounts_count_todays_orders_and_tell_their_state(api, sub):
     assert set(states.values()) == {("incomplete", 0)}
 
 
-def test_a_placed_order_is_a_row_a_message_and_can_be_looked_at(api, sub, sent, django_capture_on_commit_callbacks):
+def test_a_placed_order_is_a_row_a_message_and_can_be_looked_at(
+    api, sub, sent, django_capture_on_commit_callbacks
+):
     with commit(django_capture_on_commit_callbacks):
         answer = api.post("/api/v1/orders/", wish(sub))
     assert answer.status_code == 202

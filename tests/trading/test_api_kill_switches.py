@@ -78,7 +78,10 @@ def test_an_account_and_a_strategy_can_be_stopped_by_their_ids(
             assert answer.status_code == 200
     assert gate.state(Scope.ACCOUNT, account.slot) == TradingState.HALTED
     assert gate.state(Scope.STRATEGY, instance.slot) == TradingState.HALTED
-    assert [(message.account, message.strategy) for message in sent] == [(account.slot, -1), (-1, instance.slot)]
+    assert [(message.account, message.strategy) for message in sent] == [
+        (account.slot, -1),
+        (-1, instance.slot),
+    ]
 
 
 def test_a_release_cancels_nothing(api, gate, demo_desk, sent, django_capture_on_commit_callbacks):
