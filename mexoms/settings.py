@@ -99,7 +99,6 @@ USE_TZ = True
 USE_I18N = False
 
 STATIC_URL = "/static/"
-STATIC_ROOT = HOME / "static"
 CHARTS = importlib.util.find_spec("litecharts")
 assert CHARTS is not None
 assert CHARTS.origin is not None

@@ -83,6 +83,7 @@ def point_settings(servers: Servers, worker: str) -> None:
         os.environ.clear()
         os.environ.update(before)
     module.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
+    module.WHITENOISE_AUTOREFRESH = True  # files are looked up when asked for, not all at each client's start
     module.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = f"test-{worker}"
     for name in filter(str.isupper, dir(module)):
         setattr(settings, name, getattr(module, name))
