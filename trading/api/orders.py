@@ -142,4 +142,6 @@ class OrderViewSet(ReadViewSet):
             order_id=UUID(kwargs["pk"]),
             now_ns=time.time_ns(),
         )
-        return Response(selectors.command_row(command, order=UUID(kwargs["pk"])), status=status.HTTP_202_ACCEPTED)
+        return Response(
+            selectors.command_row(command, order=UUID(kwargs["pk"])), status=status.HTTP_202_ACCEPTED
+        )
