@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 PROGRAMS = ("/usr/bin/chromium", "/usr/bin/chromium-headless-shell", "chromium", "chromium-headless-shell")
 ARGUMENTS = [
@@ -17,8 +17,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--no-first-run",
 ]
-DESK_SCREEN = {"width": 1440, "height": 900}
-PHONE_SCREEN = {"width": 390, "height": 844}
+DESK_SCREEN: ViewportSize = {"width": 1440, "height": 900}
+PHONE_SCREEN: ViewportSize = {"width": 390, "height": 844}
 
 
 def chromium_program() -> str | None:
@@ -52,7 +52,7 @@ class Complaints(list[str]):
 
 
 @contextmanager
-def quiet_page(browser: Browser, screen: dict[str, int] = DESK_SCREEN) -> Iterator[Page]:
+def quiet_page(browser: Browser, screen: ViewportSize = DESK_SCREEN) -> Iterator[Page]:
     """Yield a page in a session of its own; fail if it complained of anything by the end."""
     context = browser.new_context(viewport=screen, reduced_motion="reduce")
     page = context.new_page()

@@ -104,17 +104,19 @@ def tradable_symbols() -> list[str]:
 def order_answer(order_id: UUID) -> dict[str, Any]:
     """Return what has become of an order placed on the page: its row's state, else its command's.
 
-    Raises UnknownOrder. An order whose command waits is `pending`.
+    Raises UnknownOrder. `state` is pending while the engine has not answered.
     """
     order = Order.objects.filter(id=order_id).values(*ANSWERED).first()
-    if order is None:
-        command = Command.objects.filter(id=order_id, kind="place").first()
-        if command is None:
-            raise UnknownOrder("there is no such order", order=str(order_id))
-        # An accepted command's order is on its way through the journal.
-        state = "pending" if command.state == CommandState.ACCEPTED else command.state
-        order = {"state": state, "code": command.code, "text": command.text}
-    return {**order, "order_id": order_id, "refused": order["state"] in (*REFUSED_STATES, "expired")}
+    if order is not None:
+        return {**order, "order_id": order_id, "refused": order["state"] in REFUSED_STATES}
+    command = Command.objects.filter(id=order_id, kind="place").first()
+    if command is None:
+        raise UnknownOrder("there is no such order", order=str(order_id))
+    # An accepted command's order is on its way through the journal.
+    waits = command.state in {CommandState.PENDING, CommandState.ACCEPTED}
+    state = "pending" if waits else command.state
+    answer = {"state": state, "code": command.code, "text": command.text}
+    return {**answer, "order_id": order_id, "refused": not waits}
 
 
 def rows(query: Any, row: Any, rows_max: int) -> list[Row]:

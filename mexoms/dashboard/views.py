@@ -34,12 +34,9 @@ View = Callable[..., HttpResponse]
 FRAGMENT_HEADER = "X-Desk-Answer"
 
 TYPES = [{"value": member.name, "label": member.name.replace("_", " ").capitalize()} for member in OrderType]
-TIFS = [
-    {"value": "GTC", "label": "Good till cancelled"},
-    {"value": "IOC", "label": "Immediate or cancel"},
-    {"value": "FOK", "label": "Fill or kill"},
-]
-assert {tif["value"] for tif in TIFS} == {member.name for member in TimeInForce if member}
+TIFS = [{"value": member.name, "label": member.name} for member in TimeInForce if member]
+#: How often the page asks what became of an order before it leaves that to the tables.
+ASKED_MAX = 60
 
 
 @never_cache
@@ -99,14 +96,17 @@ def place_order(request: HttpRequest, access: Access) -> HttpResponse:
         price=request.POST.get("price") or None,
         now_ns=time.time_ns(),
     )
-    return fragment(request, "order_answer", selectors.order_answer(command.id))
+    return fragment(request, "order_answer", {**selectors.order_answer(command.id), "asked": 0})
 
 
 @answering
 @require_safe
 def order_answer(request: HttpRequest, access: Access, order_id: UUID) -> HttpResponse:
     """Say what has become of an order that was placed here; asked again while it is pending."""
-    return fragment(request, "order_answer", selectors.order_answer(order_id))
+    asked = int_field(request, "asked") + 1
+    return fragment(
+        request, "order_answer", {**selectors.order_answer(order_id), "asked": asked, "asked_max": ASKED_MAX}
+    )
 
 
 @answering
@@ -164,6 +164,14 @@ def uuid_field(request: HttpRequest, name: str) -> UUID:
         return UUID(request.POST.get(name, ""))
     except ValueError:
         raise BadField(f"choose the {name}", field=name) from None
+
+
+def int_field(request: HttpRequest, name: str) -> int:
+    """Return the count in the address; raises BadField."""
+    try:
+        return int(request.GET.get(name, "0"))
+    except ValueError:
+        raise BadField(f"{name} is a number", field=name) from None
 
 
 def said(request: HttpRequest, text: str) -> HttpResponse:

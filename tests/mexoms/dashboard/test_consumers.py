@@ -62,7 +62,8 @@ async def watching(desk: Desk) -> AsyncIterator[BrowserSocket]:
 
 
 async def next_frame(browser: BrowserSocket) -> dict[str, Any]:
-    return json.loads(await browser.hear())
+    frame: dict[str, Any] = json.loads(await browser.hear())
+    return frame
 
 
 async def frame_with(browser: BrowserSocket, kind: str, topic: str) -> dict[str, Any]:
@@ -126,7 +127,7 @@ async def test_a_burst_of_changes_is_told_in_few_frames_that_end_with_the_newest
         await settled(browser)
         for number in range(100):
             await send(demo_desk, {"orders": [{"id": "a", "version": number}]})
-        versions = []
+        versions: list[int] = []
         while not versions or versions[-1] != 99:
             frame = await frame_with(browser, "delta", "desk")
             versions.append(frame["data"]["orders"][0]["version"])

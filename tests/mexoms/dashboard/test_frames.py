@@ -69,9 +69,11 @@ def test_a_busy_market_never_keeps_the_desks_rows_waiting(outbox: Outbox):
 
 def test_too_many_waiting_rows_are_dropped_for_a_snapshot(outbox: Outbox):
     outbox.add_rows({"fills": [{"id": str(number)} for number in range(PENDING_ROWS_MAX)]})
-    assert not outbox.wants_snapshot
+    assert outbox.wants_snapshot is False
+    assert len(outbox.desk["fills"]) == PENDING_ROWS_MAX
     outbox.add_rows({"orders": [{"id": "one more"}]})
-    assert outbox.wants_snapshot
+    assert json.loads(outbox.snapshot_frames({}, {})[0])["topic"] == "desk"
+    assert outbox.waiting
     assert outbox.desk == {}
 
 
