@@ -107,7 +107,7 @@ class DeskAdmin(TenantAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the one desk; the list of tenants itself is global."""
         access = access_of(request)
-        return Tenant.objects.filter(id=access.tenant_id if access else None)
+        return Tenant.objects.filter(id=access.tenant_id) if access else Tenant.objects.none()
 
 
 @admin.register(User)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -14,7 +14,7 @@ from accounts import selectors
 from accounts.access import access_of
 from accounts.errors import NotAMember
 from accounts.middleware import CHOSEN_DESK
-from accounts.models import Membership, Role
+from accounts.models import Membership, Role, User
 
 
 class DeskRow(serializers.Serializer[Any]):
@@ -49,7 +49,7 @@ class SessionView(APIView):
         """Answer what the middleware found."""
         access = access_of(request)
         assert access is not None, "the permission lets in nobody without access"
-        desks = [] if access.token_id else selectors.memberships_of(request.user)
+        desks = [] if access.token_id else selectors.memberships_of(cast("User", request.user))
         return Response(
             {
                 "user": access.username,
@@ -71,7 +71,7 @@ class SessionView(APIView):
         wish.is_valid(raise_exception=True)
         access = access_of(request)
         chosen = wish.validated_data["tenant"]
-        desks = selectors.memberships_of(request.user)
+        desks = selectors.memberships_of(cast("User", request.user))
         if access is None or access.token_id or chosen not in {desk.tenant_id for desk in desks}:
             raise NotAMember("you do not belong to that desk", tenant=str(chosen))
         request.session[CHOSEN_DESK] = str(chosen)

@@ -84,6 +84,7 @@ def add_member(*, tenant_id: UUID, user: User, role: str) -> Membership:
     if role not in Role.values:
         raise RoleUnknown(f"there is no role {role}", known=Role.values)
     with tenant_scope(tenant_id):
+        membership: Membership
         membership, _ = Membership.objects.update_or_create(
             user=user, defaults={"role": role}, create_defaults={"role": role, "tenant_id": tenant_id}
         )

@@ -10,7 +10,7 @@ from celery import shared_task
 from accounts import selectors, services
 
 
-@shared_task(name="accounts.tasks.forget_idempotent_requests")
+@shared_task(name="accounts.tasks.forget_idempotent_requests")  # type: ignore[untyped-decorator]
 def forget_idempotent_requests(**kwargs: Any) -> int:
     """Delete answers that are kept no longer; return how many."""
     now_ns = time.time_ns()

@@ -84,7 +84,7 @@ class CurrentTenant(models.Expression):
 
     output_field: ClassVar[models.UUIDField[Any, Any]] = models.UUIDField()
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[uuid.UUID]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         """Return the id as a parameter."""
         return "%s", [current_tenant_id()]
 

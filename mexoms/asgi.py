@@ -19,7 +19,7 @@ from mexoms.wsgi import application as wsgi_application
 #: Requests that are answered at once; each thread holds one database connection.
 HTTP_THREADS_MAX = 8
 
-http = WSGIMiddleware(wsgi_application, workers=HTTP_THREADS_MAX)
+http = WSGIMiddleware(wsgi_application, workers=HTTP_THREADS_MAX)  # type: ignore[arg-type]
 
 
 @cache

@@ -20,7 +20,7 @@ class NewestFirstCursor(CursorPagination):
     max_page_size = PAGE_SIZE_MAX
     ordering = "-id"
 
-    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:  # type: ignore[override]
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:
         """Return the view's own ordering."""
         ordering = getattr(view, "ordering", None) or self.ordering
         return (ordering,) if isinstance(ordering, str) else tuple(ordering)

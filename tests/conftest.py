@@ -83,10 +83,12 @@ def point_settings(servers: Servers, worker: str) -> None:
         os.environ.update(before)
     module.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
     module.WHITENOISE_AUTOREFRESH = True  # files are looked up when asked for, not all at each client's start
-    module.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = f"test-{worker}"
+    layer: Any = module.CHANNEL_LAYERS["default"]["CONFIG"]
+    layer["prefix"] = f"test-{worker}"
     for name in filter(str.isupper, dir(module)):
         setattr(settings, name, getattr(module, name))
-    for handler in (connections, caches):
+    handlers: tuple[Any, ...] = (connections, caches)
+    for handler in handlers:
         handler.__dict__.pop("settings", None)
         handler._settings = None
         with contextlib.suppress(AttributeError):  # nobody has used it yet

@@ -64,7 +64,7 @@ class Api(APIClient):
             kwargs.setdefault("HTTP_IDEMPOTENCY_KEY", chosen)
         return super().generic(method, *args, **kwargs)
 
-    def post(self, path: str, data: Any = None, **kwargs: Any) -> Any:
+    def post(self, path: Any, data: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
         """Post JSON."""
         return super().post(path, data, format="json", **kwargs)
 

@@ -35,14 +35,14 @@ def desks(demo_desk, other_desk) -> tuple[Desk, Desk]:
     return demo_desk, other_desk
 
 
-def count(table: str) -> int:
+def count(table: str):
     """Count the rows that the database shows, past the ORM."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")
         return cursor.fetchone()[0]
 
 
-def table_of(model) -> str:
+def table_of(model):
     return model._meta.db_table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -26,8 +27,13 @@ pytestmark = pytest.mark.services
 
 
 def add_account(desk: Desk, **values) -> ExchangeAccount:
-    values = {"venue": VENUE, "kind": "sub", "name": "new", "parent_id": desk.main.id} | values
-    return services.create_account(tenant_id=desk.tenant.id, **values)
+    values: dict[str, Any] = {
+        "venue": VENUE,
+        "kind": "sub",
+        "name": "new",
+        "parent_id": desk.main.id,
+    } | values
+    return services.create_account(tenant_id=desk.tenant.id, **sub | values)
 
 
 def test_slots_are_unique_among_tenants_and_never_zero(demo_desk, other_desk):

@@ -28,7 +28,7 @@ def count(desk: Desk) -> int:
         return ExchangeAccount.objects.count()
 
 
-def code(answer) -> str:
+def code(answer):
     return answer.json()["code"]
 
 

@@ -69,7 +69,8 @@ def test_a_session_gets_a_new_key_at_login(demo_desk):
     session = client.session
     session["seen"] = True
     session.save()
-    client.cookies["sessionid"] = before = session.session_key
+    before = str(session.session_key)
+    client.cookies["sessionid"] = before
     client.post(LOGIN, {"username": "demo", "password": PASSWORD})
     assert is_in(client)
     assert client.session.session_key != before

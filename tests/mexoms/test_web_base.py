@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -64,6 +65,7 @@ def test_an_expired_token_opens_nothing(demo_desk):
 def test_a_revoked_token_opens_nothing_from_the_next_request_on(api, demo_desk):
     assert api.get(TOYS).status_code == 200
     token = selectors.token_shown(demo_desk.token)
+    assert token is not None
     services.revoke_token(tenant_id=demo_desk.tenant.id, token_id=token.id, now_ns=time.time_ns())
     answer = api.get(TOYS)
     assert (answer.status_code, answer.json()["code"]) == (401, "token_revoked")
@@ -139,7 +141,7 @@ def test_a_person_of_two_desks_chooses_where_he_works_and_no_third_one(demo_desk
     services.add_member(tenant_id=other_desk.tenant.id, user=demo_desk.user, role="viewer")
     client = signed_in(demo_desk)
     assert client.get(SESSION).json()["name"] == "Demo Desk"
-    choose = {"content_type": "application/json"}
+    choose: Any = {"content_type": "application/json"}
     assert client.post(SESSION, {"tenant": str(other_desk.tenant.id)}, **choose).status_code == 204
     mine = client.get(SESSION).json()
     assert (mine["name"], mine["role"], mine["scopes"]) == ("Other Desk", "viewer", ["read"])
