@@ -8,9 +8,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from accounts.services import create_user
 from accounts.tenancy import tenant_scope
-from mexoms.dashboard import views
 from mexoms.dashboard.live_feed import MARKET_GROUP, tell
 from risk.models import KillSwitch
 from tests.browser import PHONE_SCREEN, chromium, quiet_page, sign_in
@@ -364,71 +362,6 @@ def test_amounts_are_grouped_as_text_and_never_rounded(page: Page):
         "1.99",
         "1,000",
     ]
-
-
-def test_what_a_person_may_post_is_checked_again_on_the_server(
-    server: PageServer, demo_desk: Desk, other_desk: Desk
-):
-    theirs = server.do(rows.make_order, other_desk, other_desk.main)
-    client = Client()
-    server.do(client.force_login, demo_desk.user)
-    answer = server.do(client.post, f"/desk/orders/{theirs.id}/cancel/")
-    assert (answer.status_code, b"unknown_order" in answer.content) == (404, True)
-    halt = {"target": f"account:{other_desk.main.id}", "state": "HALTED", "reason": "not mine"}
-    answer = server.do(client.post, "/desk/kill-switch/", halt)
-    assert (answer.status_code, b"unknown_target" in answer.content) == (404, True)
-    answer = server.do(client.post, "/desk/kill-switch/", {**halt, "target": "everything"})
-    assert (answer.status_code, b"field_invalid" in answer.content) == (400, True)
-    assert server.do(Client(enforce_csrf_checks=True).post, "/desk/cancel-all/").status_code == 403
-    assert server.do(Client().post, "/desk/cancel-all/").status_code == 302
-
-
-def test_the_page_stops_asking_for_an_engine_that_is_away(server: PageServer, demo_desk: Desk):
-    client = Client()
-    server.do(client.force_login, demo_desk.user)
-    order = {
-        "account": demo_desk.main.id, "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "tif": "GTC",
-        "quantity": "0.001", "price": "61000.01",
-    }  # fmt: skip
-    answer = server.do(client.post, "/desk/orders/", order)
-    address = re.findall(r'hx-get="([^"]+)"', answer.content.decode())[0]
-    assert b"hx-get" in server.do(client.get, address).content
-    last = server.do(client.get, address.replace("asked=0", f"asked={views.ASKED_MAX - 1}"))
-    assert b"has not answered yet" in last.content
-    assert b"hx-get" not in last.content
-
-
-def test_a_ticket_that_makes_no_sense_is_answered_with_its_code(server: PageServer, demo_desk: Desk):
-    client = Client()
-    server.do(client.force_login, demo_desk.user)
-    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.001", "price": "61000.015"}
-    answer = server.do(client.post, "/desk/orders/", {**order, "account": demo_desk.main.id})
-    assert (answer.status_code, b"price_misaligned" in answer.content) == (400, True)
-    answer = server.do(client.post, "/desk/orders/", {**order, "account": "none"})
-    assert (answer.status_code, b"field_invalid" in answer.content) == (400, True)
-    answer = server.do(client.post, "/desk/orders/", {**order, "account": demo_desk.accounts[1].id})
-    assert (answer.status_code, b"account_reserved" in answer.content) == (409, True)
-
-
-def test_a_person_without_a_desk_is_told_so(server: PageServer):
-    client = Client()
-    stranger = server.do(lambda: create_user(username="stranger", password=PASSWORD))
-    server.do(client.force_login, stranger)
-    answer = server.do(client.get, "/")
-    assert (answer.status_code, b"you belong to no desk" in answer.content) == (403, True)
-    assert server.do(client.post, "/desk/cancel-all/").status_code == 403
-
-
-def test_the_policy_allows_nothing_inline(server: PageServer, demo_desk: Desk):
-    client = Client()
-    server.do(client.force_login, demo_desk.user)
-    answer = server.do(client.get, "/")
-    assert "unsafe" not in answer["Content-Security-Policy"]
-    text = answer.content.decode()
-    assert "<style" not in text
-    assert " style=" not in text
-    assert re.findall(r"<script(?![^>]* src=)", text) == []
-    assert re.findall(r"\son\w+=", text) == []
 
 
 def wait_for(page: Page, condition: Callable[[], bool]) -> None:
