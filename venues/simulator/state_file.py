@@ -97,7 +97,7 @@ def take(path: Path) -> ExchangeState | None:
 
 
 def restore(state: ExchangeState, exchange: SimulatedExchange, source: GeneratedMarket, now_ns: int) -> None:
-    """Put a freshly made exchange, whose books are still empty, into the state; accounts may have been added."""
+    """Put a freshly made exchange, whose books are still empty, into the state; accounts may be added."""
     settlement = exchange.settlement
     settlement.next_order_id = state.next_order_id
     settlement.next_trade_id = state.next_trade_id

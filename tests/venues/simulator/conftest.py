@@ -1,0 +1,3 @@
+"""The running exchange for this folder's tests."""
+
+from tests.venues.simulator_process import running_simulator as running_simulator
