@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
-from binance.async_client import AsyncClient
-from binance.base_client import BaseClient
-from binance.exceptions import BinanceAPIException, BinanceRequestException
 
 from venues.base import NotSent, Rejected, Unknown
 from venues.binance import weights as w
 from venues.binance.settings import BinanceSpotLimits, BinanceSpotUrls
 from venues.binance.weights import Weights
 from venues.rate_budget import Lane
+
+with warnings.catch_warnings():
+    # The library asks websockets for a name that is deprecated there; we use none of its sockets.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from binance.async_client import AsyncClient
+    from binance.base_client import BaseClient
+    from binance.exceptions import BinanceAPIException, BinanceRequestException
 
 log = logging.getLogger(__name__)
 

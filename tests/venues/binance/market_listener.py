@@ -7,7 +7,7 @@ from picows import WSTransport
 from venues.binance.parser import MarketDecoder
 from venues.book import Applied
 
-Quote = tuple[int, int, int, int]
+Quote = tuple[int, ...]
 Trade = tuple[int, int, bool, int]
 
 
@@ -48,8 +48,8 @@ class Heard:
 
 
 def btcusdt_decoder(*, lot_units: int = 1_000) -> tuple[MarketDecoder, Heard]:
-    """Return a decoder that follows BTCUSDT, ticks of 0.01 and lots of `lot_units` × 10⁻⁸, and what it tells."""
+    """Return a decoder of BTCUSDT (ticks of 0.01, lots of `lot_units` × 10⁻⁸) and what it tells."""
     heard = Heard()
-    decoder = MarketDecoder(heard, lambda callback: None)  # type: ignore[arg-type]
+    decoder = MarketDecoder(heard, lambda callback: None)
     decoder.follow("BTCUSDT", 1_000_000, lot_units)
     return decoder, heard
