@@ -28,6 +28,8 @@ def extensions() -> list[Extension]:
 
 setup(
     name="mexoms-extensions",
+    # Nothing is installed: the extensions are built beside their sources.
+    packages=[],
     ext_modules=cythonize(
         extensions(),
         nthreads=2,
