@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 
 from accounts.keys import KeyRing, Place, Sealed
 from accounts.models import ApiKey, ApiToken, ExchangeAccount, IdempotentRequest, Membership, Tenant, User
@@ -24,6 +27,23 @@ class AccountRow:
     kind: str
     name: str
     active: bool
+
+
+class AdmittedToken(NamedTuple):
+    """A token as `accounts_admit_token` answers it; `role` is empty where the person has left the desk."""
+
+    id: UUID
+    name: str
+    scopes: list[str]
+    expires_at: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    tenant_id: UUID
+    tenant: str
+    user_id: int
+    username: str
+    is_active: bool
+    role: str
 
 
 def tenants_of_shard(shard: int) -> list[Tenant]:
@@ -83,6 +103,19 @@ def token_shown(plaintext: str) -> ApiToken | None:
     with setting_scope(TOKEN_SETTING, shown):
         rows = ApiToken._base_manager.select_related("tenant", "user")
         return rows.filter(token_hash=shown).first()
+
+
+def admit_token(plaintext: str) -> AdmittedToken | None:
+    """Return what a request must know of the token; None where there is none.
+
+    One round trip, in the caller's transaction, which runs as the token's
+    tenant from then on. The database's function sees what row-level security
+    shows to its caller and no more.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM accounts_admit_token(%s)", [token_hash(plaintext)])
+        row = cursor.fetchone()
+    return None if row is None else AdmittedToken(*row)
 
 
 def role_at(tenant_id: UUID, user_id: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -224,12 +224,14 @@ def revoke_token(*, tenant_id: UUID, token_id: UUID, now_ns: int) -> None:
         token.filter(revoked_at__isnull=True).update(revoked_at=time_of(now_ns))
 
 
-def note_token_use(*, token: ApiToken, now_ns: int) -> None:
+def note_token_use(*, token_id: UUID, last_used_at: datetime | None, now_ns: int) -> None:
     """Note that the token was used, unless that was noted a moment ago; call inside its tenant's scope."""
     now = time_of(now_ns)
-    if token.last_used_at and (now - token.last_used_at).total_seconds() < USE_NOTED_EVERY_S:
+    if last_used_at is not None and (now - last_used_at).total_seconds() < USE_NOTED_EVERY_S:
         return
-    ApiToken.objects.filter(id=token.id).update(last_used_at=now)
+    # Of requests that run at once one notes it; the others must not wait until that one's view is done.
+    free = ApiToken.objects.select_for_update(skip_locked=True).filter(id=token_id)
+    ApiToken.objects.filter(id__in=free.values("id")).update(last_used_at=now)
 
 
 def name_hash(username: str) -> str:

@@ -15,9 +15,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, Self
 
-from django.db import connection, models, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transaction
 
 _current: ContextVar[uuid.UUID | None] = ContextVar("tenant", default=None)
+#: The database connection, one per thread, whose transaction has been told the current tenant.
+_told: ContextVar[object] = ContextVar("told", default=None)
 
 #: Settings that row-level security policies read, see `accounts.row_security`.
 TENANT_SETTING = "mx.tenant"
@@ -55,12 +57,29 @@ def set_local(name: str, value: str) -> str:
 def tenant_scope(tenant_id: uuid.UUID | str) -> Iterator[None]:
     """Do the work inside as this tenant, in one transaction. Scopes nest; the inner one wins."""
     tenant_id = tenant_id if isinstance(tenant_id, uuid.UUID) else uuid.UUID(tenant_id)
-    with setting_scope(TENANT_SETTING, str(tenant_id)):
-        token = _current.set(tenant_id)
-        try:
+    if is_told(tenant_id):
+        with transaction.atomic():
             yield
-        finally:
-            _current.reset(token)
+        return
+    with setting_scope(TENANT_SETTING, str(tenant_id)), scope_of_told(tenant_id):
+        yield
+
+
+def is_told(tenant_id: uuid.UUID) -> bool:
+    """Return whether this thread's transaction runs as the tenant already."""
+    same = _current.get() == tenant_id and _told.get() is connections[DEFAULT_DB_ALIAS]
+    return same and connection.in_atomic_block
+
+
+@contextmanager
+def scope_of_told(tenant_id: uuid.UUID) -> Iterator[None]:
+    """Do the work inside as the tenant that the running transaction's setting names already."""
+    current, told = _current.set(tenant_id), _told.set(connections[DEFAULT_DB_ALIAS])
+    try:
+        yield
+    finally:
+        _current.reset(current)
+        _told.reset(told)
 
 
 @contextmanager

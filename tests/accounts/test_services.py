@@ -27,12 +27,7 @@ pytestmark = pytest.mark.services
 
 
 def add_account(desk: Desk, **values) -> ExchangeAccount:
-    values: dict[str, Any] = {
-        "venue": VENUE,
-        "kind": "sub",
-        "name": "new",
-        "parent_id": desk.main.id,
-    } | values
+    sub: dict[str, Any] = {"venue": VENUE, "kind": "sub", "name": "new", "parent_id": desk.main.id}
     return services.create_account(tenant_id=desk.tenant.id, **sub | values)
 
 
