@@ -74,6 +74,7 @@ class Code(IntEnum):
     UNKNOWN_INSTRUMENT = 26
     UNKNOWN_ACCOUNT = 27
     NOT_CONNECTED = 28
+    UNKNOWN_ORDER = 29
 
     @property
     def label(self) -> str:

@@ -160,10 +160,11 @@ class BalanceChanged(Record, frozen=True, kw_only=True, array_like=True, tag="ba
 
 
 class CancelSending(Record, frozen=True, kw_only=True, array_like=True, tag="cancel_sending"):
-    """A cancel is about to be written to the venue."""
+    """A cancel is about to be written to the venue. `account` tells foreign orders apart, whose ids may recur."""
 
     client_order_id: str
     command_id: str = ""
+    account: int = -1
 
 
 class CommandHandled(Record, frozen=True, kw_only=True, array_like=True, tag="command_handled"):
