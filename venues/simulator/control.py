@@ -161,7 +161,10 @@ class ControlFace:
 
     def set_clock(self, http: web.Request, body: Any) -> dict[str, Any]:
         """Put the exchange's clock `offset_ms` ahead of this machine's."""
-        self.server.offset_ns = int(body["offset_ms"]) * MS_NS
+        offset_ns = int(body["offset_ms"]) * MS_NS
+        # The market goes on at its pace: only what the exchange calls now has moved.
+        self.server.source.last_ns += offset_ns - self.server.offset_ns
+        self.server.offset_ns = offset_ns
         return {"clock_offset_ms": self.server.offset_ns // MS_NS}
 
     def arm_fault(self, http: web.Request, body: Any) -> Any:
@@ -195,8 +198,10 @@ class ControlFace:
         return {"count": len(chosen)}
 
     def steer_market(self, http: web.Request, body: Any) -> Any:
-        """Change the market: `paused`, `speed`, or make `steps` now."""
+        """Change the market: `paused`, `speed`, a new `seed`, or make `steps` now."""
         source = self.server.source
+        if "seed" in body:
+            source.reseed(int(body["seed"]))
         if "paused" in body:
             source.paused = bool(body["paused"])
         if "speed" in body:

@@ -158,6 +158,9 @@ class Dispatcher:
         if fault.kind == "stop_answering":
             failed.silent = True
             return self._record(request, account, failed, executed=False, fault=fault.kind)
+        if fault.kind == "late_execution":
+            asyncio.get_running_loop().call_later(fault.delay_ms / 1000, self.execute, request, account)
+            return self._record(request, account, failed, executed=True, fault=fault.kind)
         if fault.kind == "error":
             return self._record(request, account, failed, executed=False, fault=fault.kind)
         if fault.kind == "delay_execution":

@@ -9,6 +9,7 @@ KINDS = (
     "drop_reply",
     "delay_reply",
     "delay_execution",
+    "late_execution",
     "error",
     "error_executed",
     "disconnect",
@@ -21,8 +22,9 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     drop_reply: executed, never answered. delay_reply: executed, answered after
     `delay_ms`. delay_execution: executed (the time window is checked again) and
-    answered after `delay_ms`. error: not executed, answered with `status`, `code`
-    and `text`. error_executed: the same answer, though it was executed.
+    answered after `delay_ms`. late_execution: executed after `delay_ms` whatever
+    its time window says, though answered at once as for error. error: not
+    executed, answered with `status`, `code` and `text`. error_executed: the same answer, though it was executed.
     disconnect: executed, then the connection is cut. stop_answering: neither
     executed nor answered.
     """

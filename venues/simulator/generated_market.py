@@ -123,6 +123,11 @@ class GeneratedMarket:
             for market in exchange.markets.values()
         ]
 
+    def reseed(self, seed: int) -> None:
+        """Let chance go on from another seed."""
+        for participants in self.participants:
+            participants.chance.seed(f"{seed} {participants.market.listing.symbol}")
+
     def open(self, now_ns: int) -> None:
         """Fill the empty books."""
         for participants in self.participants:

@@ -44,6 +44,10 @@ class ReplayedMarket:
         self._next = next(self._lines, None)
         self.position_ns = float(self._next.received_ns) if self._next else 0.0
 
+    def reseed(self, seed: int) -> None:
+        """Refuse: nothing in a recording is left to chance."""
+        raise ValueError("a replay has no seed")
+
     def open(self, now_ns: int) -> None:
         """Play until every symbol has its snapshot; nobody can be listening yet."""
         while self.waiting:

@@ -32,6 +32,7 @@ from venues.simulator.websocket_api import WebSocketApi
 
 HOST = "127.0.0.1"
 TICK_S = 0.025
+REPLAY_TICK_S = 0.01  # a recording keeps its pace more closely
 SHUTDOWN_S = 1.0
 log = logging.getLogger("simulator")
 
@@ -185,10 +186,11 @@ class SimulatorServer:
 
     async def _drive(self, stopped: asyncio.Event) -> None:
         """Advance the exchange until the stop; an error ends the process, which gets restarted."""
+        tick_s = REPLAY_TICK_S if self.recorded else TICK_S
         try:
             while not stopped.is_set():
                 self.exchange.advance(self.now_ns())
-                await asyncio.sleep(TICK_S)
+                await asyncio.sleep(tick_s)
         finally:
             stopped.set()
 

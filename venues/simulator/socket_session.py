@@ -25,6 +25,7 @@ class SocketSession:
         self.frames_max = frames_max
         self.wake = asyncio.Event()
         self.ended = False
+        self.ping_due = False
         self.transport: asyncio.BaseTransport | None = None
         self.pong_at = time.monotonic()
 
@@ -72,21 +73,29 @@ class SocketSession:
         raise NotImplementedError
 
     async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        pinging = loop.call_later(PING_EVERY_S, self._ping_is_due)
         try:
             while not self.ended:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.wake.wait(), PING_EVERY_S)
-                if not self.wake.is_set():
-                    await self._ping()
-                    continue
+                await self.wake.wait()
                 self.wake.clear()
                 while self.frames:
                     await self.socket.send_str(self.frames.popleft())
+                if self.ping_due:
+                    await self._ping()
+                    pinging = loop.call_later(PING_EVERY_S, self._ping_is_due)
         except ConnectionError:
             self.cut()
+        finally:
+            pinging.cancel()
+
+    def _ping_is_due(self) -> None:
+        self.ping_due = True
+        self.wake.set()
 
     async def _ping(self) -> None:
-        """Ping an idle client, and end the session of one that has not answered for long."""
+        """Ping the client, and end the session of one that has not answered for long."""
+        self.ping_due = False
         if time.monotonic() - self.pong_at > PING_EVERY_S + PONG_WITHIN_S:
             await self.socket.close(code=WSCloseCode.GOING_AWAY)
             return

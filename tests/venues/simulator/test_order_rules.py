@@ -14,6 +14,7 @@ ORDER = {
     "quantity": "0.01",
     "price": "60000",
 }
+CLIENT_ORDER_ID = "^[a-zA-Z0-9-_]{1,36}$"
 NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 
 
@@ -60,7 +61,7 @@ def without(name: str) -> dict[str, str | None]:
         (
             {"newClientOrderId": "a b"},
             -1100,
-            "Illegal characters found in parameter 'newClientOrderId'; legal range is '^[a-zA-Z0-9-_]{1,36}$'.",
+            f"Illegal characters found in parameter 'newClientOrderId'; legal range is '{CLIENT_ORDER_ID}'.",
         ),
         ({"newClientOrderId": ""}, -1105, "Parameter 'newClientOrderId' was empty."),
         ({"price": "60000.001"}, -1013, "Filter failure: PRICE_FILTER"),

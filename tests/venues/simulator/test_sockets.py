@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import itertools
@@ -16,6 +17,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.venues.simulator_process import SimulatorProcess
 from venues.simulator.signatures import websocket_payload
@@ -114,16 +116,24 @@ async def test_python_binance_trades_over_rest_and_socket_and_hears_its_events(r
     assert Decimal(btc["free"]) == Decimal("10.000999")
 
 
-async def test_ed25519_keys_sign_rest_requests_and_log_on(running_simulator):
+async def test_ed25519_keys_sign_rest_requests_and_log_on_and_hmac_keys_do_not(running_simulator):
     key = running_simulator.keys[3]
-    client = await client_class(running_simulator).create(
-        key["ed25519_api_key"], private_key=key["ed25519_private_key"].encode()
-    )
+    pem = key["ed25519_private_key"].encode()
+    client = await client_class(running_simulator).create(key["ed25519_api_key"], private_key=pem)
     try:
         assert (await client.get_account())["uid"] == 350_000_003
-        assert (await client.ws_create_order(**far_order()))["status"] == "NEW"
     finally:
-        await client.close_connection()
+        await client.session.close()
+    async with aiohttp.ClientSession() as http, http.ws_connect(running_simulator.ws_api_url) as socket:
+        api = Api(socket)
+        assert (await api.ask("account.status"))["error"]["code"] == -2014
+        assert (await api.ask("session.logon", **signed(key)))["error"]["code"] == -4056
+        values = {"apiKey": key["ed25519_api_key"], "timestamp": str(time.time_ns() // 1_000_000)}
+        signature = load_pem_private_key(pem, None).sign(websocket_payload(values).encode())
+        logon = await api.ask("session.logon", **values, signature=base64.b64encode(signature).decode())
+        assert logon["result"]["apiKey"] == key["ed25519_api_key"]
+        assert (await api.ask("order.place", **far_order()))["result"]["status"] == "NEW"
+        assert (await api.ask("userDataStream.subscribe"))["result"] == {"subscriptionId": 0}
 
 
 async def test_one_connection_hears_several_accounts_each_under_its_own_subscription(running_simulator):
@@ -241,6 +251,37 @@ async def test_a_dropped_reply_is_executed_and_never_answered_and_a_cut_ends_the
         )
     orders = running_simulator.control("orders?account=7&open=1")
     assert {one["clientOrderId"] for one in orders} == {"dropped", "cut"}
+
+
+async def test_a_late_execution_happens_after_the_error_that_denied_it(running_simulator):
+    key = running_simulator.keys[9]
+    fault = {
+        "kind": "late_execution",
+        "endpoint": "order.place",
+        "account": 9,
+        "delay_ms": 300,
+        "status": 504,
+    }
+    running_simulator.control("faults", fault)
+    async with aiohttp.ClientSession() as http, http.ws_connect(running_simulator.ws_api_url) as socket:
+        api = Api(socket)
+        await api.ask("userDataStream.subscribe.signature", **signed(key))
+        order = signed(key, **far_order(newClientOrderId="late", recvWindow=100))
+        assert (await api.ask("order.place", **order))["error"]["code"] == -1007
+        query = await api.ask("order.status", **signed(key, symbol="BTCUSDT", origClientOrderId="late"))
+        assert query["error"]["code"] == -2013
+        assert (await api.event("executionReport"))["event"]["c"] == "late"
+
+
+async def test_a_moved_clock_refuses_what_is_signed_by_the_right_time(running_simulator):
+    key = running_simulator.keys[10]
+    running_simulator.control("clock", {"offset_ms": 7000})
+    try:
+        async with aiohttp.ClientSession() as http, http.ws_connect(running_simulator.ws_api_url) as socket:
+            answer = await Api(socket).ask("account.status", **signed(key))
+    finally:
+        running_simulator.control("clock", {"offset_ms": 0})
+    assert answer["error"]["code"] == -1021
 
 
 async def test_rest_answers_bear_the_limit_headers_and_errors_their_code(running_simulator):
