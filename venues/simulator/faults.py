@@ -21,12 +21,12 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One armed fault.
 
     drop_reply: executed, never answered. delay_reply: executed, answered after
-    `delay_ms`. delay_execution: executed (the time window is checked again) and
-    answered after `delay_ms`. late_execution: executed after `delay_ms` whatever
-    its time window says, though answered at once as for error. error: not
-    executed, answered with `status`, `code` and `text`. error_executed: the same answer, though it was executed.
-    disconnect: executed, then the connection is cut. stop_answering: neither
-    executed nor answered.
+    `delay_ms`. delay_execution: the time window is checked again after `delay_ms`,
+    then it is executed and answered. late_execution: answered as for error at
+    once, but executed after `delay_ms` whatever its time window says. error: not
+    executed, answered with `status`, `code` and `text`. error_executed: the same
+    answer, though it was executed. disconnect: executed, then the connection is
+    cut. stop_answering: neither executed nor answered.
     """
 
     kind: str
