@@ -66,7 +66,9 @@ class SimulatedExchange:
             if wanted is None or shape.symbol in wanted:
                 listing = Listing(shape)
                 book = floor(listing, first_id) if floor else MatchingBook(first_id)
-                self.markets[shape.symbol] = self._open(listing, book, now_ns, public=floor is None)
+                self.markets[shape.symbol] = self._open(
+                    listing, book, now_ns, public=floor is None, first_id=first_id
+                )
         for account in range(account_count):
             self.fund(account, now_ns)
 
@@ -194,11 +196,13 @@ class SimulatedExchange:
 
     # ------------------------------------------------------------------ inside
 
-    def _open(self, listing: Listing, floor: Floor, now_ns: int, *, public: bool) -> SymbolMarket:
+    def _open(
+        self, listing: Listing, floor: Floor, now_ns: int, *, public: bool, first_id: int
+    ) -> SymbolMarket:
         history = self.config.history
         start = parse_units(listing.shape.market.start_price) // listing.tick
         tape = Tape(start, now_ns // MS_NS, history.trades_per_symbol_max, history.minutes_per_symbol_max)
-        return SymbolMarket(listing, floor, tape, public=public)
+        return SymbolMarket(listing, floor, tape, public=public, first_id=first_id)
 
     def _accept(self, market: SymbolMarket, account: int, request: NewOrder, now_ns: int) -> Order:
         """Give the order its id and set its money aside; nothing has changed when this refuses."""

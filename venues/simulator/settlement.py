@@ -78,7 +78,6 @@ class Settlement:
         self.order_counts = [OrderCounts(config.limits) for _ in range(account_count)]
         self.updated_ms = [0] * account_count
         self.next_order_id = first_id
-        self.next_trade_id = first_id
         self.next_execution_id = first_id
         self._touched: defaultdict[int, set[str]] = defaultdict(set)
 
@@ -99,8 +98,8 @@ class Settlement:
         now_ns: int,
     ) -> None:
         """Settle one execution; `buy` is the taker's side, None stands for the outside world."""
-        trade_id = self.next_trade_id
-        self.next_trade_id += 1
+        trade_id = market.next_trade_id
+        market.next_trade_id += 1
         buyer, seller = (taker, maker) if buy else (maker, taker)
         if taker is not None or maker is not None:
             self._move_money(market, buyer, seller, taker, ticks, lots, trade_id, now_ns)

@@ -36,6 +36,7 @@ class MarketState(msgspec.Struct):
     resting: list[tuple[int, int, int, int, int]]
     fair: float
     last_ticks: int
+    next_trade_id: int
 
 
 class ExchangeState(msgspec.Struct):
@@ -47,7 +48,6 @@ class ExchangeState(msgspec.Struct):
     accounts: list[AccountState]
     markets: dict[str, MarketState]
     next_order_id: int
-    next_trade_id: int
     next_execution_id: int
     market_order_id: int
 
@@ -71,12 +71,15 @@ def save(path: Path, exchange: SimulatedExchange, source: GeneratedMarket) -> No
         ],
         markets={
             symbol: MarketState(
-                market.floor.update_id, market.floor.resting(), fairs[symbol], market.tape.last_ticks
+                market.floor.update_id,
+                market.floor.resting(),
+                fairs[symbol],
+                market.tape.last_ticks,
+                market.next_trade_id,
             )
             for symbol, market in exchange.markets.items()
         },
         next_order_id=settlement.next_order_id,
-        next_trade_id=settlement.next_trade_id,
         next_execution_id=settlement.next_execution_id,
         market_order_id=exchange.market_order_id,
     )
@@ -100,7 +103,6 @@ def restore(state: ExchangeState, exchange: SimulatedExchange, source: Generated
     """Put a freshly made exchange, whose books are still empty, into the state; accounts may be added."""
     settlement = exchange.settlement
     settlement.next_order_id = state.next_order_id
-    settlement.next_trade_id = state.next_trade_id
     settlement.next_execution_id = state.next_execution_id
     exchange.market_order_id = state.market_order_id
     settlement.ledger.balances.clear()
@@ -119,6 +121,7 @@ def restore(state: ExchangeState, exchange: SimulatedExchange, source: Generated
         if kept_market is not None:
             participants.fair = kept_market.fair
             participants.market.tape.last_ticks = kept_market.last_ticks
+            participants.market.next_trade_id = kept_market.next_trade_id
             restore_book(participants.market, kept_market)
             for number, owner, side, ticks, _ in kept_market.resting:
                 if owner == NOBODY:

@@ -74,10 +74,14 @@ class DepthWindow:
 
 
 class SymbolMarket:
-    """A symbol's listing, floor and tape. `public` says whether our trades are seen by everybody."""
+    """A symbol's listing, floor and tape; its trade ids have no gaps.
 
-    def __init__(self, listing: Listing, floor: Floor, tape: Tape, *, public: bool) -> None:
+    `public` says whether our trades are seen by everybody.
+    """
+
+    def __init__(self, listing: Listing, floor: Floor, tape: Tape, *, public: bool, first_id: int) -> None:
         self.listing = listing
+        self.next_trade_id = first_id
         self.floor = floor
         self.tape = tape
         self.public = public

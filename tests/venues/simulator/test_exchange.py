@@ -65,6 +65,15 @@ def test_with_a_market_around_them_all_money_comes_from_or_goes_to_the_world():
     assert makers, "the market never filled a resting order"
 
 
+def test_a_symbols_trade_ids_have_no_gaps():
+    desk = Desk(market=True)
+    desk.run(20_000)
+    for market in desk.exchange.markets.values():
+        ids = [trade.trade_id for trade in market.tape.trades]
+        assert ids == list(range(ids[0], ids[0] + len(ids)))
+        assert market.tape.day().count == len(ids)
+
+
 def test_the_same_seed_and_the_same_requests_give_the_same_exchange():
     def history(seed: int):
         desk, chance = Desk(seed=seed, market=True), random.Random(1)
