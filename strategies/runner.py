@@ -12,38 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from strategies.base import Action, Cancel, Place, Quote, Strategy, WorkingOrder
-from trading.types import Decision, Intent, OrderState, StrategyConfig
-from venues.base import Instrument, OrderReport, Side
+from trading.engine.live_order import LiveOrder
+from trading.types import Decision, Intent, StrategyConfig
+from venues.base import Instrument, OrderReport
 
 log = logging.getLogger(__name__)
 
 #: A strategy that yields more actions than this for one event is broken.
 ACTIONS_PER_EVENT_MAX = 200
-
-
-class LedgerOrder(Protocol):
-    """The part of the ledger's order that strategies may see."""
-
-    @property
-    def client_order_id(self) -> str: ...
-    @property
-    def account(self) -> int: ...
-    @property
-    def instrument(self) -> int: ...
-    @property
-    def strategy(self) -> int: ...
-    @property
-    def side(self) -> Side: ...
-    @property
-    def price_ticks(self) -> int: ...
-    @property
-    def quantity_lots(self) -> int: ...
-    @property
-    def filled_lots(self) -> int: ...
-    @property
-    def state(self) -> OrderState: ...
-    @property
-    def canceling(self) -> bool: ...
 
 
 class Desk(Protocol):
@@ -55,7 +31,7 @@ class Desk(Protocol):
     def cancel(self, client_order_id: str, now_ns: int) -> Decision:
         """Cancel an open order."""
 
-    def open_orders(self, strategy: int) -> Iterable[LedgerOrder]:
+    def open_orders(self, strategy: int) -> Iterable[LiveOrder]:
         """Return the strategy's orders that are not over, oldest first."""
 
     def position_lots(self, account: int, instrument: int) -> int:
@@ -155,7 +131,7 @@ class StrategyRunner:
         for instance in self._following(instrument):
             self._run(instance, now_ns, lambda strategy: strategy.on_book(instrument, now_ns))
 
-    def on_order(self, order: LedgerOrder, report: OrderReport, now_ns: int) -> None:
+    def on_order(self, order: LiveOrder, report: OrderReport, now_ns: int) -> None:
         """Tell an instance what became of its order."""
         instance = self._instances.get(order.strategy)
         if instance is not None:
@@ -219,7 +195,7 @@ def intent_of(strategy: int, place: Place) -> Intent:
     )
 
 
-def working_order(order: LedgerOrder) -> WorkingOrder:
+def working_order(order: LiveOrder) -> WorkingOrder:
     """Return the frozen copy of a ledger order that a strategy may keep."""
     return WorkingOrder(
         client_order_id=order.client_order_id,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from trading.engine.live_order import LiveOrder
 from trading.types import Decision, Intent, OrderState, StrategyConfig
-from venues.base import Instrument, Side
+from venues.base import Instrument
 
 BTCUSDT = Instrument(
     venue="binance_spot",
@@ -30,28 +31,12 @@ BTCUSDT = Instrument(
 
 
 @dataclass
-class OpenOrder:
-    """An order as the ledger would hold it."""
-
-    client_order_id: str
-    account: int
-    instrument: int
-    strategy: int
-    side: Side
-    price_ticks: int
-    quantity_lots: int
-    filled_lots: int = 0
-    state: OrderState = OrderState.OPEN
-    canceling: bool = False
-
-
-@dataclass
 class ScriptedDesk:
     """Accepts everything unless `refuse_with` is set; orders rest until cancelled."""
 
     ready: set[int]
     refuse_with: int = 0
-    orders: dict[str, OpenOrder] = field(default_factory=dict)
+    orders: dict[str, LiveOrder] = field(default_factory=dict)
     positions: dict[tuple[int, int], int] = field(default_factory=dict)
     submitted: list[Intent] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
@@ -63,14 +48,19 @@ class ScriptedDesk:
             return Decision(
                 client_order_id=client_order_id, code=self.refuse_with, text="refused by the script"
             )
-        self.orders[client_order_id] = OpenOrder(
-            client_order_id,
-            intent.account,
-            intent.instrument,
-            intent.strategy,
-            intent.side,
-            intent.price_ticks,
-            intent.quantity_lots,
+        self.orders[client_order_id] = LiveOrder(
+            client_order_id=client_order_id,
+            account=intent.account,
+            instrument=intent.instrument,
+            instrument_version=1,
+            strategy=intent.strategy,
+            side=intent.side,
+            type=intent.type,
+            tif=intent.tif,
+            price_ticks=intent.price_ticks,
+            quantity_lots=intent.quantity_lots,
+            reserved_ticks=intent.price_ticks,
+            state=OrderState.OPEN,
         )
         return Decision(client_order_id=client_order_id)
 
@@ -82,7 +72,7 @@ class ScriptedDesk:
     def confirm_cancels(self) -> None:
         self.orders = {key: order for key, order in self.orders.items() if not order.canceling}
 
-    def open_orders(self, strategy: int) -> list[OpenOrder]:
+    def open_orders(self, strategy: int) -> list[LiveOrder]:
         return [order for order in self.orders.values() if order.strategy == strategy]
 
     def position_lots(self, account: int, instrument: int) -> int:
