@@ -25,7 +25,7 @@ from trading.engine.journal_format import (
     decode_record,
     frames_of,
     is_torn,
-    pack_frame,
+    pack_frame_into,
     segment_head,
     segment_path,
     segments_of,
@@ -74,6 +74,8 @@ class Journal:
         self._segment = -1
         self._size = 0
         self._unsynced = False
+        #: Kept from one write to the next, since making room anew costs as much as the write.
+        self._buffer = bytearray()
         self._lock = -1
         self._file = -1
 
@@ -118,10 +120,11 @@ class Journal:
             raise JournalFailed(self.failed)
         assert self._file >= 0, "the epoch has not begun"
         sequence = self.sequence
-        frames = b""
+        frames, end = self._buffer, 0
         for record in records:
             sequence += 1
-            frames += pack_frame(self.shard, self.epoch, sequence, now_ns, record)
+            pack_frame_into(frames, end, self.shard, self.epoch, sequence, now_ns, record)
+            end = len(frames)
         if self._size + len(frames) > self._segment_bytes_max and self._size > SEGMENT_HEAD.size:
             self._begin_segment()
         self._write(frames)
@@ -158,7 +161,7 @@ class Journal:
                 os.close(file)
         self._file = self._lock = -1
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | bytearray) -> None:
         try:
             written = os.write(self._file, data)
         except OSError as error:

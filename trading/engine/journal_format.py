@@ -33,7 +33,7 @@ FRAME_HEAD_BYTES = CHECKSUM.size + KEY.size
 #: No record is nearly this large; a longer length is damage.
 PAYLOAD_BYTES_MAX = 1 << 20
 
-encode_record = msgspec.msgpack.Encoder().encode
+encode_record_into = msgspec.msgpack.Encoder().encode_into
 decode_record = msgspec.msgpack.Decoder(AnyRecord).decode
 
 
@@ -117,11 +117,14 @@ def check_segment_head(data: bytes, segment: int) -> bool:
     return True
 
 
-def pack_frame(shard: int, epoch: int, sequence: int, time_ns: int, record: AnyRecord) -> bytes:
-    """Return the record as it is written."""
-    payload = encode_record(record)
-    body = KEY.pack(FORMAT_VERSION, shard, epoch, sequence, time_ns) + payload
-    return CHECKSUM.pack(len(payload), crc32(body)) + body
+def pack_frame_into(
+    buffer: bytearray, at: int, shard: int, epoch: int, sequence: int, time_ns: int, record: AnyRecord
+) -> None:
+    """Put the record as it is written into the buffer, which then ends with it."""
+    encode_record_into(record, buffer, at + FRAME_HEAD_BYTES)
+    KEY.pack_into(buffer, at + CHECKSUM.size, FORMAT_VERSION, shard, epoch, sequence, time_ns)
+    checksum = crc32(memoryview(buffer)[at + CHECKSUM.size :])
+    CHECKSUM.pack_into(buffer, at, len(buffer) - at - FRAME_HEAD_BYTES, checksum)
 
 
 def frame_at(data: bytes, offset: int) -> Frame | None:
