@@ -82,10 +82,10 @@ def test_after_every_change_the_touch_is_the_recordings_own_and_the_end_is_as_ex
     assert len(market.floor.levels(BUY, 10_000)) == expected["final_bid_levels"]
     assert len(market.floor.levels(SELL, 10_000)) == expected["final_ask_levels"]
     for side, name in ((BUY, "final_top10_bids"), (SELL, "final_top10_asks")):
-        shown = [
+        top = [
             [market.listing.price(t), market.listing.quantity(q)] for t, q in market.floor.levels(side, 10)
         ]
-        assert shown == expected[name]
+        assert top == expected[name]
 
 
 def test_both_files_play_as_one_and_every_message_passes_unchanged():

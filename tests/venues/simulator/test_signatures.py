@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.venues.simulator.exchange_desk import MS, Desk
@@ -36,6 +37,7 @@ def test_published_hmac_signatures_are_genuine_and_any_change_is_not():
 def test_the_published_ed25519_signature_is_genuine_and_any_change_is_not():
     for one in vectors("Ed25519"):
         key = load_pem_private_key(one["private_key"].encode(), None)
+        assert isinstance(key, Ed25519PrivateKey)
         credential = Credential(0, public_key=key.public_key())
         check_signature(credential, one["payload"], one["signature"])
         with pytest.raises(Refusal):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import hashlib
 import hmac
 import itertools
@@ -12,11 +13,13 @@ import signal
 import time
 import warnings
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.venues.simulator_process import SimulatorProcess
@@ -28,6 +31,9 @@ with warnings.catch_warnings():
     from binance import AsyncClient, BinanceSocketManager
 
 WAIT_S = 10
+SPOT = (
+    Path(__file__).resolve().parents[4] / "shared/data/market/binance_raw_2024-08-08/spot/btcusdt_20240808.gz"
+)
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
@@ -129,7 +135,9 @@ async def test_ed25519_keys_sign_rest_requests_and_log_on_and_hmac_keys_do_not(r
         assert (await api.ask("account.status"))["error"]["code"] == -2014
         assert (await api.ask("session.logon", **signed(key)))["error"]["code"] == -4056
         values = {"apiKey": key["ed25519_api_key"], "timestamp": str(time.time_ns() // 1_000_000)}
-        signature = load_pem_private_key(pem, None).sign(websocket_payload(values).encode())
+        private = load_pem_private_key(pem, None)
+        assert isinstance(private, Ed25519PrivateKey)
+        signature = private.sign(websocket_payload(values).encode())
         logon = await api.ask("session.logon", **values, signature=base64.b64encode(signature).decode())
         assert logon["result"]["apiKey"] == key["ed25519_api_key"]
         assert (await api.ask("order.place", **far_order()))["result"]["status"] == "NEW"
@@ -211,7 +219,7 @@ async def test_a_book_built_from_snapshot_and_stream_equals_a_later_snapshot(run
     [
         ({"kind": "error", "status": 503}, 503, False),
         ({"kind": "error_executed", "status": 504}, 504, True),
-        ({"kind": "delay_execution", "delay_ms": 250}, 400, False),
+        ({"kind": "delay_execution", "delay_ms": 2100}, 400, False),
         ({"kind": "delay_reply", "delay_ms": 50}, 200, True),
     ],
 )
@@ -221,7 +229,7 @@ async def test_an_armed_fault_decides_what_is_answered_and_whether_it_was_done(
     key, name = running_simulator.keys[6], f"fault-{fault['kind']}"
     running_simulator.control("faults", {"endpoint": "order.place", "account": 6, **fault})
     async with aiohttp.ClientSession() as http, http.ws_connect(running_simulator.ws_api_url) as socket:
-        order = signed(key, **far_order(newClientOrderId=name, recvWindow=200))
+        order = signed(key, **far_order(newClientOrderId=name, recvWindow=2000))
         answer = await Api(socket).ask("order.place", **order)
         assert answer["status"] == status
         found = await Api(socket).ask("order.status", **signed(key, symbol="BTCUSDT", origClientOrderId=name))
@@ -266,7 +274,7 @@ async def test_a_late_execution_happens_after_the_error_that_denied_it(running_s
     async with aiohttp.ClientSession() as http, http.ws_connect(running_simulator.ws_api_url) as socket:
         api = Api(socket)
         await api.ask("userDataStream.subscribe.signature", **signed(key))
-        order = signed(key, **far_order(newClientOrderId="late", recvWindow=100))
+        order = signed(key, **far_order(newClientOrderId="late", recvWindow=2000))
         assert (await api.ask("order.place", **order))["error"]["code"] == -1007
         query = await api.ask("order.status", **signed(key, symbol="BTCUSDT", origClientOrderId="late"))
         assert query["error"]["code"] == -2013
@@ -326,3 +334,26 @@ def test_an_orderly_restart_keeps_orders_and_a_crash_opens_a_new_exchange(tmp_pa
         json.loads((tmp_path / "simulator" / "keys.json").read_text())[1]["email"]
         == "account1@simulator.example"
     )
+
+
+async def test_a_replay_passes_recorded_messages_on_unchanged_and_its_snapshot_agrees(tmp_path):
+    if not SPOT.exists():
+        pytest.skip(f"{SPOT} is absent")
+    process = SimulatorProcess(tmp_path, "--replay", str(SPOT), "--paused", accounts=1).start()
+    try:
+        snapshot = process.get("/api/v3/depth?symbol=BTCUSDT&limit=1000")
+        names = "btcusdt@depth@100ms/btcusdt@trade/btcusdt@bookTicker"
+        url = f"{process.ws_url}/stream?streams={names}"
+        async with aiohttp.ClientSession() as http, http.ws_connect(url) as socket:
+            process.control("market", {"steps": 300})
+            heard = [await socket.receive_str(timeout=WAIT_S) for _ in range(300)]
+        later = process.get("/api/v3/depth?symbol=BTCUSDT&limit=5000")
+    finally:
+        process.stop()
+    with gzip.open(SPOT, "rt") as lines:
+        recorded = [line.rstrip("\n").partition(" ")[2] for line, _ in zip(lines, range(308), strict=False)]
+    assert recorded[7].startswith('{"lastUpdateId"')
+    assert heard == recorded[8:]
+    changes = [one["data"] for one in map(json.loads, heard) if one["stream"].endswith("depth@100ms")]
+    assert changes[0]["U"] <= snapshot["lastUpdateId"] + 1 <= changes[0]["u"]
+    assert changes[-1]["u"] == later["lastUpdateId"]
