@@ -138,11 +138,6 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {
-    "commands that the bus lost": {"task": "trading.tasks.requeue_commands", "schedule": 2.0},
-    "limits into the gates": {"task": "strategies.tasks.sync_gates", "schedule": 5.0},
-    "old idempotent answers": {"task": "accounts.tasks.forget_idempotent_requests", "schedule": 3600.0},
-}
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 
 REST_FRAMEWORK = {
