@@ -38,7 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def client_class(process: SimulatorProcess) -> type[AsyncClient]:
-    class Client(AsyncClient):
+    class Client(AsyncClient):  # type: ignore[misc]  # python-binance is untyped
         API_URL = f"{process.url}/api"
         MARGIN_API_URL = f"{process.url}/sapi"
         FUTURES_URL = f"{process.url}/fapi"
@@ -71,7 +71,7 @@ class Api:
             while True:
                 message = await self.socket.receive_json()
                 if message.get("id") == number:
-                    return message
+                    return dict(message)
                 self.events.append(message)
 
     async def event(self, kind: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Api:
                 for message in self.events:
                     if message["event"]["e"] == kind:
                         self.events.remove(message)
-                        return message
+                        return dict(message)
                 self.events.append(await self.socket.receive_json())
 
 
@@ -302,8 +302,8 @@ async def test_rest_answers_bear_the_limit_headers_and_errors_their_code(running
         url = f"{running_simulator.url}/api/v3/order"
         async with http.post(url, data=f"{text}&signature={signature}") as answer:
             assert answer.status == 200
-            assert answer.headers["X-MBX-ORDER-COUNT-10S"] == "1"
-            assert int(answer.headers["X-MBX-USED-WEIGHT-1M"]) > 0
+            assert answer.headers["X-MBX-ORDER-COUNT-1D"] == "1"
+            assert answer.headers["X-MBX-USED-WEIGHT-1M"].isdigit()
         async with http.get(f"{url}?symbol=BTCUSDT&orderId=1&timestamp=1&signature=1") as answer:
             assert (answer.status, (await answer.json())["code"]) == (400, -1021)
         async with http.get(f"{running_simulator.url}/control/state") as answer:
