@@ -13,7 +13,7 @@ from django.db import connections
 
 from risk import sync as limits
 from risk.gate import Gate
-from strategies.selectors import running_instances, slot_of_instance, slot_of_instance
+from strategies.selectors import running_instances, slot_of_instance
 from trading import gate_sync, selectors, services
 from trading.types import Desk
 from venues.base import Instrument

@@ -67,6 +67,7 @@ async def trade(shard: int, journal: Journal) -> None:
     runner.on_start(time.time_ns())
     await run_beside(
         stop,
+        engine.wait_failed(),
         feed.run(),
         follow_commands(engine, CommandReader(settings.ENV.redis_url, shard)),
         heartbeat(engine),
