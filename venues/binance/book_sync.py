@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from venues.base import VenueError, VenueListener
@@ -45,7 +45,6 @@ class BookSync:
         self._kept: list[bytes] = []
         self._task: asyncio.Task[None] | None = None
         self._heard_at = 0.0
-        self._silent_since_id = 0
         self._shut = False
 
     def heard(self) -> None:
@@ -55,7 +54,6 @@ class BookSync:
     def keep(self, message: bytes) -> None:
         """Keep a diff for the snapshot to come; too many of them begin anew."""
         self.heard()
-        self._silent_since_id = 0
         self._kept.append(message)
         if len(self._kept) > self._limits.depth_events_pending_max:
             self.rebuild("too many diffs wait for the snapshot")
@@ -66,8 +64,7 @@ class BookSync:
         if self._shut:
             return
         self.heard()
-        self._task = asyncio.get_running_loop().create_task(self._build(), name=f"book {self._symbol}")
-        self._task.add_done_callback(report_failure)
+        self._begin(self._build())
 
     def lose(self, why: str) -> None:
         """Take the book out of use."""
@@ -93,13 +90,33 @@ class BookSync:
             self._task = None
 
     def check_age(self, now: float) -> None:
-        """Prove a book anew whose stream has been silent for too long."""
-        book = self.live_book
-        if book is None or (now - self._heard_at) * 1000 < self._limits.stream_age_max_ms:
+        """Ask whether a book whose stream has been silent for long is still the exchange's."""
+        if self.live_book is None or self._task is not None:
             return
-        last_update_id = book.last_update_id
-        self.rebuild(f"silent for {self._limits.stream_age_max_ms} ms")
-        self._silent_since_id = last_update_id
+        if (now - self._heard_at) * 1000 >= self._limits.stream_age_max_ms:
+            self._begin(self._prove(self.live_book))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._task = asyncio.get_running_loop().create_task(work, name=f"book {self._symbol}")
+        self._task.add_done_callback(report_failure)
+
+    async def _prove(self, book: OrderBook) -> None:
+        """Keep the book if the exchange's is at the same update; else its stream is dead."""
+        try:
+            snapshot = await self._rest.depth(self._symbol, self._limits.proof_levels)
+        except VenueError as error:
+            self._task = None
+            self.rebuild(f"silent, and not proven: {error}")
+            return
+        # What the snapshot holds may still be under way to us.
+        await asyncio.sleep(self._limits.silence_grace_ms / 1000)
+        self._task = None
+        if book.last_update_id >= int(snapshot["lastUpdateId"]):
+            self.heard()
+            return
+        log.error("%s: the book moved on, and its stream did not tell", self._symbol)
+        self.lose("its stream is dead")
+        self._stream_is_dead()
 
     async def _build(self) -> None:
         """Try until the book is live; after many failures more slowly."""
@@ -115,12 +132,10 @@ class BookSync:
     async def _build_once(self) -> bool:
         async with self._snapshots:
             try:
-                snapshot = await self._rest.depth(self._symbol)
+                snapshot = await self._rest.depth(self._symbol, self._limits.snapshot_levels)
             except VenueError as error:
                 log.warning("%s: no snapshot: %s", self._symbol, error)
                 return False
-        if self._silent_since_id and not self._kept:
-            await asyncio.sleep(self._limits.silence_grace_ms / 1000)
         book = self._joined(snapshot)
         if book is None:
             return False
@@ -131,11 +146,6 @@ class BookSync:
         """Return the snapshot with the kept diffs over it; None when they do not join."""
         book = OrderBook()
         last_update_id = int(snapshot["lastUpdateId"])
-        silent_since_id, self._silent_since_id = self._silent_since_id, 0
-        if not self._kept and 0 < silent_since_id < last_update_id:
-            log.error("%s: the book moved on, and its stream did not tell", self._symbol)
-            self._stream_is_dead()
-            return None
         applied = self._decoder.load_snapshot(
             self._symbol, book, last_update_id, snapshot["bids"], snapshot["asks"]
         )

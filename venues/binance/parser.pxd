@@ -1,33 +1,7 @@
 from libc.stdint cimport int64_t
 from picows.picows cimport WSListener
 
-cdef struct Cursor:
-    const char* at
-    const char* end
-
-
-cdef struct Span:
-    const char* start
-    Py_ssize_t length
-
-
-# The fields of one event, found but not yet converted. An array is remembered by where it begins.
-cdef struct Fields:
-    Span kind
-    Span symbol
-    Span bid
-    Span bid_quantity
-    Span ask
-    Span ask_quantity
-    Span price
-    Span quantity
-    Cursor bids
-    Cursor asks
-    int64_t first_id
-    int64_t final_id
-    int64_t event_ms
-    int64_t trade_ms
-    bint buyer_is_maker
+from venues.binance.stream_text cimport Fields, Span
 
 
 # One followed symbol: how its texts become ticks and lots, and its newest quote.

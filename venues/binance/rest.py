@@ -85,9 +85,8 @@ class SpotRest:
         answer = await self._ask(w.EXCHANGE_INFO, self._public_client().get_exchange_info)
         return list(answer["symbols"])
 
-    async def depth(self, symbol: str) -> Mapping[str, Any]:
+    async def depth(self, symbol: str, levels: int) -> Mapping[str, Any]:
         """Return a snapshot of the symbol's book."""
-        levels = self._limits.snapshot_levels
         client = self._public_client()
         answer: Mapping[str, Any] = await self._ask(
             w.depth_weight(levels), client.get_order_book, symbol=symbol, limit=levels

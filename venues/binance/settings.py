@@ -68,6 +68,8 @@ class BinanceSpotLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     #: How long the diffs that a snapshot already holds may be under way.
     silence_grace_ms: int = 1_000
     snapshot_levels: int = 1_000
+    #: Enough to learn at which update the exchange's book is, at the least weight.
+    proof_levels: int = 5
     snapshot_attempts_max: int = 8
     snapshot_retry_delay_ms: int = 500
     snapshot_pause_ms: int = 60_000

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeVar
 
 from venues.base import (
@@ -32,6 +33,7 @@ from venues.binance.rest import SpotRest
 from venues.binance.settings import BinanceSpotLimits, BinanceSpotUrls
 from venues.binance.signing import Credentials
 from venues.binance.snapshots import fill_snapshot, non_zero_balances, order_snapshot
+from venues.binance.trade_history import trades_since
 from venues.binance.user_data import UserData
 from venues.binance.weights import Weights
 from venues.binance.ws_api import WsApi
@@ -42,9 +44,6 @@ __all__ = ["BinanceSpot", "BinanceSpotLimits", "BinanceSpotUrls"]
 log = logging.getLogger(__name__)
 
 NS_PER_MS = 1_000_000
-#: The exchange lists trades by time for windows of at most a day.
-TRADES_WINDOW_MS = 24 * 60 * 60 * 1000
-
 Part = TypeVar("Part")
 
 
@@ -106,9 +105,13 @@ class BinanceSpot:
             listener=listener,
         )
         self._market = MarketData(urls=self._urls, limits=self._limits, rest=self._rest, listener=listener)
-        self._api.connection.start()
-        await self._user_data.start()
-        await self._api.connection.wait_up(self._limits.connect_timeout_ms)
+        try:
+            self._api.connection.start()
+            await self._user_data.start()
+            await self._api.connection.wait_up(self._limits.connect_timeout_ms)
+        except NotSent:
+            await self.stop()
+            raise
         self._clock_task = asyncio.create_task(self._keep_clock(), name="exchange clock")
 
     async def stop(self) -> None:
@@ -181,7 +184,9 @@ class BinanceSpot:
         Raises Rejected, Unknown or NotSent.
         """
         order = await self._rest.order(account, instrument.symbol, client_order_id)
-        return None if order is None else order_snapshot(account, instrument, order)
+        if order is None:
+            return None
+        return self._understood(instrument, lambda: order_snapshot(account, instrument, order))
 
     async def open_orders(self, account: int) -> list[OrderSnapshot]:
         """Return all open orders of the account in the watched instruments.
@@ -204,27 +209,30 @@ class BinanceSpot:
 
         Raises Unknown when there are more than `fills_pages_max` pages.
         """
-        trades = []
-        window: dict[str, int] = trades_window(since_ms)
-        for _ in range(self._limits.fills_pages_max):
-            page = await self._rest.trades(account, instrument.symbol, **window)
-            trades.extend(page)
-            if page:
-                if len(page) < self._limits.fills_page_size and "fromId" in window:
-                    return [fill_snapshot(account, instrument, trade) for trade in trades]
-                # By id there is no window: everything after the last trade, up to now.
-                window = {"fromId": int(page[-1]["id"]) + 1}
-            elif "fromId" in window or window["endTime"] >= self.now_ms(self._clock()):
-                return [fill_snapshot(account, instrument, trade) for trade in trades]
-            else:
-                window = trades_window(window["endTime"] + 1)
-        raise Unknown(f"more than {self._limits.fills_pages_max} pages of trades since {since_ms}")
+        trades = await trades_since(
+            partial(self._rest.trades, account, instrument.symbol),
+            since_ms=since_ms,
+            now_ms=self.now_ms(self._clock()),
+            page_size=self._limits.fills_page_size,
+            pages_max=self._limits.fills_pages_max,
+        )
+        return self._understood(
+            instrument, lambda: [fill_snapshot(account, instrument, trade) for trade in trades]
+        )
 
     async def balances(self, account: int) -> list[Balance]:
         """Return every non-zero balance of the account."""
         return non_zero_balances((await self._rest.account(account))["balances"])
 
     # --- inside
+
+    def _understood(self, instrument: Instrument, read: Callable[[], Part]) -> Part:
+        """Return what was read; an answer that is not understood closes its instrument and raises Unknown."""
+        try:
+            return read()
+        except InstrumentUnusable as error:
+            self._close_instrument(instrument.symbol, error)
+            raise Unknown(error.text) from error
 
     def _close_instrument(self, symbol: str, error: InstrumentUnusable) -> None:
         """Trade the symbol no more: the exchange says things about it that we do not understand."""
@@ -259,11 +267,6 @@ class BinanceSpot:
     async def _measure_clock(self) -> None:
         await self._exchange_clock.measure(self._rest.server_time_ms, self._clock, self._limits.clock_samples)
         self._rest.offset_ms = self._exchange_clock.offset_ns // NS_PER_MS
-
-
-def trades_window(since_ms: int) -> dict[str, int]:
-    """Return the parameters for a day of trades."""
-    return {"startTime": since_ms, "endTime": since_ms + TRADES_WINDOW_MS - 1}
 
 
 def started(part: Part | None) -> Part:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from venues.base import Misaligned, VenueListener
+from venues.base import Misaligned, NotSent, VenueListener
 from venues.binance import outcomes
 from venues.binance.account_events import AccountEvents
 from venues.binance.orders import signed_request
@@ -170,8 +170,13 @@ class UserData:
                 return
             attempt = self._waiting.popleft()
             request_id = self._api.take_id()
+            try:
+                self._api.send(request_id, self._request(request_id, attempt.account), self, attempt)
+            except NotSent as error:
+                log.warning("user data: %s", error)
+                connection.drop()
+                return
             self._in_flight += 1
-            self._api.send(request_id, self._request(request_id, attempt.account), self, attempt)
 
     def _request(self, request_id: int, account: int) -> bytes:
         credentials = self._credentials[account]

@@ -178,16 +178,18 @@ class Connection:
         while True:
             started = loop.time()
             try:
-                await self._connect_once()
+                transport = await self._connect()
             except (OSError, TimeoutError, WSError) as error:
-                log.warning("%s: %s (%s)", self.name, error, type(error).__name__)
+                log.warning("%s: no connection: %s (%s)", self.name, error, type(error).__name__)
+            else:
+                await self._follow(transport)
             if (loop.time() - started) * 1000 >= limits.connection_stable_after_ms:
                 delay_ms = limits.reconnect_delay_min_ms
             await asyncio.sleep(delay_ms * self._jitter.uniform(0.5, 1.0) / 1000)
             delay_ms = min(2 * delay_ms, limits.reconnect_delay_max_ms)
 
-    async def _connect_once(self) -> None:
-        """Connect and return when the connection has ended."""
+    async def _connect(self) -> WSTransport:
+        """Return a transport after the handshake; raises OSError, TimeoutError or WSError."""
         limits = self._limits
         transport, _ = await ws_connect(
             lambda: self._listener(self),
@@ -203,8 +205,14 @@ class Connection:
             logger_name=self.name.replace(" ", "_"),
         )
         log.info("%s: connected", self.name)
+        return transport
+
+    async def _follow(self, transport: WSTransport) -> None:
+        """Return when the connection has ended; raises what a listener raised, whatever it was."""
         try:
             await transport.wait_disconnected()
+        except WSError as error:
+            log.error("%s: the other end broke the protocol: %s", self.name, error)
         finally:
             transport.disconnect(False)
         log.warning("%s: connection ended", self.name)
