@@ -83,6 +83,10 @@ class NobodyFollows:
         """Must not happen."""
         raise AssertionError(order)
 
+    def alarm(self, account: int) -> None:
+        """Must not happen."""
+        raise AssertionError(account)
+
     def stranger(self, report: OrderReport, now_ns: int) -> None:
         """Must not happen."""
         raise AssertionError(report)

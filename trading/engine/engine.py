@@ -172,6 +172,10 @@ class Engine:
         """Ask about an order of which nobody knows what became."""
         self.doubts.add(order, now_ns)
 
+    def alarm(self, account: int) -> None:
+        """Let an account whose books were wrong only reduce."""
+        self.kill.reduce_only(account)
+
     def stranger(self, report: OrderReport, now_ns: int) -> None:
         """Somebody else trades this account: reconcile it, which adopts the order or counts its trades."""
         if report.kind in (ReportKind.ACK, ReportKind.FILL):

@@ -34,6 +34,12 @@ class Kill:
         self._waiting.extend((order, command_id) for order in orders)
         self._send(now_ns)
 
+    def reduce_only(self, account: int) -> None:
+        """Let the account only reduce from now on, until somebody has looked; a halt stays a halt."""
+        if self._gate.state(Scope.ACCOUNT, account) == TradingState.ACTIVE:
+            log.critical("account %d may only reduce: what was presumed impossible has happened", account)
+            self._gate.set_state(Scope.ACCOUNT, account, TradingState.REDUCING)
+
     def on_timer(self, now_ns: int) -> None:
         """Look at the flags and cancel what has been halted."""
         if not self._waiting:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import msgspec
 
 from trading.engine.holdings import CountedTrades, Holding, Money, Worth, worth_of
-from trading.engine.live_order import LiveOrder, advance, take_fill
+from trading.engine.live_order import LiveOrder, adopted_order, advance, sending_order, take_fill
 from trading.records import (
     AnyRecord,
     BalanceChanged,
@@ -50,10 +50,14 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """What a fact did: the records to journal, and the trade if there was one. Empty when nothing changed."""
+    """What a fact did: the records to journal, and the trade if there was one. Empty when nothing changed.
+
+    `alarm` says that something happened which we had presumed impossible.
+    """
 
     records: list[AnyRecord]
     trade: Trade | None = None
+    alarm: bool = False
 
 
 NOTHING = Change([])
@@ -113,46 +117,11 @@ class Ledger:
 
     def open_sending(self, record: OrderSending) -> LiveOrder:
         """Take up an order that is about to be sent."""
-        return self._open(
-            LiveOrder(
-                client_order_id=record.client_order_id,
-                account=record.account,
-                instrument=record.instrument,
-                instrument_version=record.instrument_version,
-                strategy=record.strategy,
-                side=record.side,
-                type=record.type,
-                tif=record.tif,
-                price_ticks=record.price_ticks,
-                quantity_lots=record.quantity_lots,
-                reserved_ticks=record.reserved_ticks,
-                signed_at_ms=record.signed_at_ms,
-                recv_window_ms=record.recv_window_ms,
-                command_id=record.command_id,
-                tag=record.tag,
-            )
-        )
+        return self._open(sending_order(record))
 
     def open_adopted(self, record: OrderAdopted) -> LiveOrder:
         """Take up an order that the venue knew and we did not."""
-        return self._open(
-            LiveOrder(
-                client_order_id=record.client_order_id,
-                account=record.account,
-                instrument=record.instrument,
-                instrument_version=record.instrument_version,
-                strategy=record.strategy,
-                side=record.side,
-                type=record.type,
-                tif=record.tif,
-                price_ticks=record.price_ticks,
-                quantity_lots=record.quantity_lots,
-                reserved_ticks=record.reserved_ticks,
-                venue_order_id=record.venue_order_id,
-                ours=record.ours,
-                state=OrderState.OPEN,
-            )
-        )
+        return self._open(adopted_order(record))
 
     def apply(self, order: LiveOrder, report: OrderReport) -> Change:
         """Apply a report to its order. The change is empty when it says nothing new."""
@@ -163,7 +132,8 @@ class Ledger:
         if standing(order) == before:
             return NOTHING
         self._index(order)
-        return Change([*self._doubts_on(order, before[0]), reported(order, report)])
+        doubts = self._doubts_on(order, before[0])
+        return Change([*doubts, reported(order, report)], alarm=bool(doubts))
 
     def note_cumulative(self, order: LiveOrder, report: OrderReport) -> None:
         """Note what a counted trade's report says besides: the venue's id and its cumulative quantity."""
@@ -212,14 +182,15 @@ class Ledger:
                 realised_units_after=holding.realised_units,
             )
         )
+        doubts = self._doubts_on(order, before) if order else []
         if order is not None:
-            records += [*self._doubts_on(order, before), reported(order, report)]
+            records += [*doubts, reported(order, report)]
         records += [self.balance_record(account, asset, "fill") for asset in changed]
         trade = Trade(
             order, account, instrument, strategy, side, report.fill_price_ticks, lots,
             report.fee_asset, report.fee_units,
         )  # fmt: skip
-        return Change(records, trade)
+        return Change(records, trade, bool(doubts))
 
     # --- balances
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
+from trading.records import OrderAdopted, OrderSending
 from trading.types import OrderState
 from venues.base import OrderReport, OrderType, ReportKind, Side, TimeInForce
 
@@ -71,6 +72,47 @@ class LiveOrder(msgspec.Struct, kw_only=True, gc=False):
         if self.state >= OrderState.FILLED:
             return max(0, self.venue_filled_lots - self.filled_lots)
         return max(0, self.quantity_lots - self.filled_lots, self.venue_filled_lots - self.filled_lots)
+
+
+def sending_order(record: OrderSending) -> LiveOrder:
+    """Return the order that the record says is about to be sent."""
+    return LiveOrder(
+        client_order_id=record.client_order_id,
+        account=record.account,
+        instrument=record.instrument,
+        instrument_version=record.instrument_version,
+        strategy=record.strategy,
+        side=record.side,
+        type=record.type,
+        tif=record.tif,
+        price_ticks=record.price_ticks,
+        quantity_lots=record.quantity_lots,
+        reserved_ticks=record.reserved_ticks,
+        signed_at_ms=record.signed_at_ms,
+        recv_window_ms=record.recv_window_ms,
+        command_id=record.command_id,
+        tag=record.tag,
+    )
+
+
+def adopted_order(record: OrderAdopted) -> LiveOrder:
+    """Return the order that the venue knew."""
+    return LiveOrder(
+        client_order_id=record.client_order_id,
+        account=record.account,
+        instrument=record.instrument,
+        instrument_version=record.instrument_version,
+        strategy=record.strategy,
+        side=record.side,
+        type=record.type,
+        tif=record.tif,
+        price_ticks=record.price_ticks,
+        quantity_lots=record.quantity_lots,
+        reserved_ticks=record.reserved_ticks,
+        venue_order_id=record.venue_order_id,
+        ours=record.ours,
+        state=OrderState.OPEN,
+    )
 
 
 def advance(order: LiveOrder, report: OrderReport) -> None:

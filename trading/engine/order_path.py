@@ -44,6 +44,9 @@ class Follow(Protocol):
     def doubt(self, order: LiveOrder, now_ns: int) -> None:
         """Nobody knows what became of the order: ask."""
 
+    def alarm(self, account: int) -> None:
+        """Something happened on the account that we had presumed impossible."""
+
     def stranger(self, report: OrderReport, now_ns: int) -> None:
         """An event about an order that the ledger does not know."""
 
@@ -182,6 +185,8 @@ class OrderPath:
         if not change.records:
             return False
         self.journal.note(change.records, now_ns)
+        if change.alarm:
+            self.follow.alarm(order.account)
         if change.trade is not None:
             self.exposure.take(change.trade)
         else:

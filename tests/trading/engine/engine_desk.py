@@ -119,12 +119,10 @@ def open_gate(folder: Path, desk: Desk) -> Gate:
             quote_age_max_ns=10 * S,
             fee_bps=10,
         )
-    for one in desk.accounts:
-        gate.set_account(one.slot, tenant=one.tenant_slot)
-        for instrument in desk.instruments:
-            gate.set_position_limits(
-                one.slot, instrument.slot, order_lots_max=10**9, position_lots_max=10**9
-            )
+    for owned in desk.accounts:
+        gate.set_account(owned.slot, tenant=owned.tenant_slot)
+        for one in desk.instruments:
+            gate.set_position_limits(owned.slot, one.slot, order_lots_max=10**9, position_lots_max=10**9)
     return gate
 
 
