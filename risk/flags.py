@@ -57,7 +57,7 @@ def encode(flag: Flag) -> bytes:
 
 
 def replace_synced(directory: Path, name: str, content: bytes) -> None:
-    """Replace the file in one step: its content is on disk before its name, and the name when this returns."""
+    """Replace the file in one step: its content is on disk first, its name when this returns."""
     draft = directory / f".{name}.{secrets.token_hex(8)}"
     descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:
@@ -94,7 +94,7 @@ def read_flags(directory: Path) -> list[Flag]:
 
 
 def read_flag(path: Path, scope: Scope, slot: int) -> Flag:
-    """Return the file's flag. A damaged one was written for a reason that nobody can read any more: HALTED."""
+    """Return the flag; a damaged one was written for a reason that nobody can read any more: HALTED."""
     try:
         values = json.loads(path.read_bytes())
         return Flag(

@@ -76,8 +76,10 @@ cdef class Gate(GateLimits):
         return 0
 
     def refusal(self):
-        """Return the numbers behind this gate's last refusal; after an acceptance its code is 0."""
+        """Return the numbers behind the last check's refusal; all are 0 when it was accepted."""
         cdef Refusal told = Refusal()
+        if self.numbers.code == 0:
+            return told
         told.code, told.scope, told.slot = self.numbers.code, self.numbers.scope, self.numbers.slot
         told.limit, told.current = self.numbers.limit, self.numbers.current
         told.reserved, told.requested = self.numbers.reserved, self.numbers.requested

@@ -56,8 +56,8 @@ static inline int64_t owner_strategy(int64_t owner) {
 /* A token bucket in one word: the time at which all tokens would be back.
  *
  * Every order moves it one interval on; the bucket holds one second's worth. The
- * interval is rounded up, so the rate is never passed. A clock that was set back
- * costs the tokens of one second, not the time that it was set back by.
+ * interval is rounded up, so the rate is never passed. After the clock was set back
+ * one order empties the bucket anew: nobody waits for as long as it was set back by.
  */
 #define ORDERS_PER_SECOND_MAX SECOND_NS
 
@@ -65,8 +65,10 @@ static inline int64_t rate_interval_ns(int64_t per_second) {
     return per_second >= ORDERS_PER_SECOND_MAX ? 1 : (SECOND_NS + per_second - 1) / per_second;
 }
 
-static inline int64_t rate_refilled_at(int64_t word, int64_t full_ns, int64_t now_ns) {
-    return word <= now_ns ? now_ns : word > now_ns + full_ns ? now_ns + full_ns : word;
+static inline int64_t rate_refilled_at(int64_t word, int64_t interval, int64_t full_ns, int64_t now_ns) {
+    if (word <= now_ns) return now_ns;
+    /* Engines that share a bucket read the clock microseconds apart; further ahead is another clock. */
+    return word > now_ns + 2 * full_ns ? now_ns + full_ns - interval : word;
 }
 
 /* The word after one more order, 0 where the bucket has none left. */
@@ -74,7 +76,7 @@ static inline int64_t rate_after_order(int64_t word, int64_t per_second, int64_t
     if (per_second <= 0) return 0;
     if (per_second > ORDERS_PER_SECOND_MAX) per_second = ORDERS_PER_SECOND_MAX;
     int64_t interval = rate_interval_ns(per_second), full = per_second * interval;
-    int64_t after = rate_refilled_at(word, full, now_ns) + interval;
+    int64_t after = rate_refilled_at(word, interval, full, now_ns) + interval;
     return after - now_ns > full ? 0 : after;
 }
 
@@ -82,7 +84,7 @@ static inline int64_t rate_orders_taken(int64_t word, int64_t per_second, int64_
     if (per_second <= 0) return 0;
     if (per_second > ORDERS_PER_SECOND_MAX) per_second = ORDERS_PER_SECOND_MAX;
     int64_t interval = rate_interval_ns(per_second);
-    return (rate_refilled_at(word, per_second * interval, now_ns) - now_ns + interval - 1) / interval;
+    return (rate_refilled_at(word, interval, per_second * interval, now_ns) - now_ns + interval - 1) / interval;
 }
 
 #endif
