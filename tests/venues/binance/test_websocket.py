@@ -112,14 +112,20 @@ async def test_nothing_is_sent_between_two_connections(pair: Pair) -> None:
 
 
 async def test_nothing_is_queued_for_a_reader_that_has_stopped(pair: Pair) -> None:
-    pair.server.transports[-1].underlying_transport.pause_reading()
-    message = b"x" * 100_000
+    reader = pair.server.transports[-1].underlying_transport
+    reader.pause_reading()
     with pytest.raises(NotSent, match="takes no more"):
-        for _ in range(1_000):
-            pair.connection.send(message)
+        send_often(pair.connection, b"x" * 100_000, 1_000)
+    reader.resume_reading()
+    await pair.until(lambda: not pair.connection.congested)
 
 
-async def test_a_listener_that_fails_ends_the_connection_for_good_and_is_told_to_the_process(
+def send_often(connection: Connection, message: bytes, times: int) -> None:
+    for _ in range(times):
+        connection.send(message)
+
+
+async def test_a_listener_that_fails_ends_the_connection_and_the_process_is_told(
     pair: Pair,
 ) -> None:
     told: list[dict[str, Any]] = []
