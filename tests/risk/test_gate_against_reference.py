@@ -180,7 +180,9 @@ class Pair:
         for scope, slot in scopes:
             self.set_state(scope, slot, TradingState.ACTIVE)
         if self.draw.random() < 0.8:
-            state = self.draw.choice((TradingState.MISSING, *[TradingState.REDUCING] * 4, TradingState.HALTED))
+            state = self.draw.choice(
+                (TradingState.MISSING, *[TradingState.REDUCING] * 4, TradingState.HALTED)
+            )
             self.set_state(*self.draw.choice(scopes), state)
 
     def oddity(self) -> None:
