@@ -85,7 +85,10 @@ class AccountRecovery:
         background: Background,
         clock: Callable[[], int],
         reconcile: Callable[[int], Awaitable[None]],
+        first: frozenset[int] = frozenset(),
     ) -> None:
+        """`first` are accounts that somebody waits for: with many accounts the last wait minutes."""
+        self._first = first
         self._states = states
         self._background = background
         self._clock = clock
@@ -120,8 +123,11 @@ class AccountRecovery:
 
     def on_timer(self, now_ns: int) -> None:
         """Begin what is due and has room."""
-        for account in sorted(self._due_ns, key=self._due_ns.__getitem__):
-            if len(self._running) >= RECONCILED_AT_ONCE_MAX or self._due_ns[account] > now_ns:
+        if not self._due_ns:
+            return
+        due = [account for account, due_ns in self._due_ns.items() if due_ns <= now_ns]
+        for account in sorted(due, key=lambda one: (one not in self._first, self._due_ns[one])):
+            if len(self._running) >= RECONCILED_AT_ONCE_MAX:
                 return
             del self._due_ns[account]
             self._running.add(account)

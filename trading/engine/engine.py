@@ -257,6 +257,7 @@ class Engine:
             background=self.background,
             clock=self.clock,
             reconcile=self.reconciliation.reconcile,
+            first=self._accounts_in_use(),
         )
         self.doubts = Doubts(
             venue=self.venue,
@@ -270,6 +271,11 @@ class Engine:
             ledger=self.ledger, background=self.background, fetch=self.reconciliation.fetch_owed
         )
         self._doubt_the_unanswered(self.clock())
+
+    def _accounts_in_use(self) -> frozenset[int]:
+        """Return the accounts that strategies trade or that have something open."""
+        traded = {account for strategy in self.desk.strategies for account in strategy.accounts}
+        return frozenset(traded | {order.account for order in self.ledger.open_orders()})
 
     def _doubt_the_unanswered(self, now_ns: int) -> None:
         """Whatever was being sent when the last engine ended may stand at the exchange: ask."""

@@ -21,7 +21,7 @@ from trading.engine.journal import (
     Position,
 )
 from trading.engine.journal_format import SEGMENT_HEAD, segment_path, segments_of
-from trading.records import CancelSending, EngineStopped
+from trading.records import AnyRecord, CancelSending, EngineStopped
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -37,7 +37,12 @@ def write(folder: Path, epoch: int, count: int, **options) -> None:
 
 def read(folder: Path, start: Position | None = None) -> list[str]:
     entries = JournalReader(folder).read(start or Position(), 10_000)
-    return [entry.record.client_order_id for entry in entries]
+    return [name_in(entry.record) for entry in entries]
+
+
+def name_in(record: AnyRecord) -> str:
+    assert isinstance(record, CancelSending)
+    return record.client_order_id
 
 
 def numbered(epoch: int, count: int) -> list[str]:
@@ -76,7 +81,7 @@ def test_segments_rotate_and_are_read_as_one(tmp_path):
     pieces: list[str] = []
     position = Position()
     while batch := JournalReader(tmp_path).read(position, 7):
-        pieces += [entry.record.client_order_id for entry in batch]
+        pieces += [name_in(entry.record) for entry in batch]
         position = batch[-1].next
     assert pieces == numbered(1, 100)
 
@@ -178,7 +183,12 @@ def test_records_that_belong_together_are_written_together(tmp_path, monkeypatch
     journal.begin(1)
     writes = []
     real = os.write
-    monkeypatch.setattr(os, "write", lambda file, data: writes.append(len(data)) or real(file, data))
+
+    def counted(file: int, data: bytes) -> int:
+        writes.append(len(data))
+        return real(file, data)
+
+    monkeypatch.setattr(os, "write", counted)
     journal.append_all([CancelSending(client_order_id=name) for name in ("a", "b", "c")], START_NS)
     journal.close()
     assert len(writes) == 1
@@ -188,7 +198,12 @@ def test_records_that_belong_together_are_written_together(tmp_path, monkeypatch
 def test_power_durability_syncs_before_the_commit_returns(tmp_path, monkeypatch):
     synced = []
     real = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda file: synced.append(file) or real(file))
+
+    def counted(file: int) -> None:
+        synced.append(file)
+        real(file)
+
+    monkeypatch.setattr(os, "fdatasync", counted)
     for durability, expected in (("process", 0), ("power", 1)):
         synced.clear()
         journal = Journal.open(tmp_path / durability, shard=0, durability=durability)
@@ -220,7 +235,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from trading.engine.journal import Journal, JournalFailed
-from trading.records import CancelSending
+from trading.records import AnyRecord, CancelSending
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 journal = Journal.open(Path(sys.argv[1]), shard=0)
 journal.begin(1)

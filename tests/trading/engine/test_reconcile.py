@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ from venues.base import (
 
 
 def snapshot(name: str, status: str = "NEW", filled: int = 0, account: int = 1, **facts) -> OrderSnapshot:
-    told = {
+    told: dict[str, Any] = {
         "account": account, "symbol": "BTCUSDT", "client_order_id": name, "venue_order_id": 900,
         "side": Side.BUY, "type": OrderType.LIMIT, "tif": TimeInForce.GTC, "price_ticks": PRICE,
         "quantity_lots": 10, "filled_lots": filled, "status": status, "updated_ns": START_NS,
@@ -43,7 +44,7 @@ def snapshot(name: str, status: str = "NEW", filled: int = 0, account: int = 1, 
 
 
 def trade(trade_id: int, lots: int, venue_order_id: int = 900, **facts) -> FillSnapshot:
-    told = {
+    told: dict[str, Any] = {
         "account": 1, "symbol": "BTCUSDT", "trade_id": trade_id, "venue_order_id": venue_order_id,
         "side": Side.BUY, "price_ticks": PRICE, "lots": lots, "fee_units": 7, "fee_asset": "BNB",
         "maker": False, "event_ns": START_NS,
