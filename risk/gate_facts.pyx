@@ -72,7 +72,7 @@ cdef class GateFacts(GateHoldings):
         seqlock_end(&self.accounts[account].sequence)
 
     def set_position(self, int64_t account, int64_t instrument, int64_t lots, int64_t strategy=-1):
-        """Set the account's position. It counts as the strategy's, or of the one that owns the account, or as manual."""
+        """Set the account's position; the change counts for the strategy, or the one that owns it, or manual."""
         self.need(ACCOUNT, account)
         self.need(INSTRUMENT, instrument)
         cdef int64_t owner = self.accounts[account].owner

@@ -280,7 +280,7 @@ cdef class GateHoldings(GateTable):
     # Reads, from any process.
 
     def position(self, int64_t account, int64_t instrument):
-        """Return (lots, open lots to buy, open lots to sell). Raises GateError while its writer is dead within a change."""
+        """Return (lots, open buy lots, open sell lots); raises GateError where its writer died in a change."""
         self.need(ACCOUNT, account)
         self.need(INSTRUMENT, instrument)
         cdef Holding held
@@ -302,7 +302,7 @@ cdef class GateHoldings(GateTable):
         return held.total, held.reserved
 
     def exposure(self, int scope, int64_t slot):
-        """Return (value of open orders, gross value of worst-case positions) in micro-USDT, over all shards."""
+        """Return (open orders' value, worst-case positions' value) in micro-USDT, over all shards."""
         self.need(scope, slot)
         if scope == INSTRUMENT:
             raise GateError("instruments have no sums")

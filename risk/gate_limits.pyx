@@ -123,7 +123,7 @@ cdef class GateLimits(GateFilters):
         )
 
     cdef int check_sums(self, bint reserved) noexcept nogil:
-        """Ask the open and then the gross values of every scope; `reserved` where this order is in them already."""
+        """Ask every scope's open, then gross value; `reserved` where this order is in them already."""
         cdef int number
         for number in range(SUM_SCOPES):
             if self.check_open_value(&self.cases[number], reserved):

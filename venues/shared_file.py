@@ -66,7 +66,7 @@ class SharedFile:
     def exclusive(self) -> Iterator[None]:
         """Keep other writers of definitions out; the kernel frees it when we die. Readers never wait for it.
 
-        Each attempt opens nothing and holds for microseconds, so the wait is short or a fault.
+        Holders keep it for microseconds, so a long wait is a fault.
         Raises SharedFileError after WRITE_LOCK_TIMEOUT_MS.
         """
         for _ in range(WRITE_LOCK_TIMEOUT_MS):

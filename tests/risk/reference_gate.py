@@ -192,7 +192,7 @@ class ReferenceGate:
 
     def check(self, tenant, account, strategy, instrument, side, type_, price, lots, now_ns) -> Verdict:
         order = OpenOrder(account, instrument, strategy, side, price, lots)
-        verdict = (
+        verdict: Verdict | None = (
             self.control(order, tenant)
             or self.filters(order, type_)
             or self.market(order, now_ns)
@@ -314,7 +314,7 @@ class ReferenceGate:
         return None
 
     def strategies_held(self, pair):
-        return {s for s in self.strategies_in(*pair) if any(self.holding(*pair, s))}
+        return {s for s in self.strategies_in(*pair) if any(self.holding(pair[0], pair[1], s))}
 
     def sized(self, order, scopes):
         """Return the first limit of size, position or exposure that the order would pass."""

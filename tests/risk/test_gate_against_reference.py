@@ -128,7 +128,7 @@ class Pair:
         draw = self.draw
         account, instrument = draw.choice((1, 1, 2, 3)), draw.choice((1, 1, 2, 2, 3))
         tenant = TENANT_OF[account] if draw.random() < 0.98 else draw.choice((1, 2, 3))
-        side, type_ = draw.choice(list(Side)), draw.choice(list(OrderType))
+        side, type_ = int(draw.choice(list(Side))), int(draw.choice(list(OrderType)))
         price = 0 if type_ == OrderType.MARKET else draw.choice((BID, ASK, draw.randrange(9_700, 10_300)))
         lots = draw.choice((500, 1_000, draw.randrange(1, 6_000)))
         if draw.random() < 0.05:
