@@ -14,6 +14,7 @@ PACKAGES = ("venues", "risk", "trading", "strategies", "backtests")
 
 
 def extensions() -> list[Extension]:
+    """Return one extension for each Cython source, named as its module."""
     sources = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.pyx"))
     return [
         Extension(

@@ -160,7 +160,7 @@ class BalanceChanged(Record, frozen=True, kw_only=True, array_like=True, tag="ba
 
 
 class CancelSending(Record, frozen=True, kw_only=True, array_like=True, tag="cancel_sending"):
-    """A cancel is about to be written to the venue. `account` tells foreign orders apart, whose ids may recur."""
+    """A cancel is about to be written. `account` tells foreign orders apart, whose ids may recur."""
 
     client_order_id: str
     command_id: str = ""

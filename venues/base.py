@@ -296,7 +296,7 @@ class Book(Protocol):
         """Return the best `count` levels of the side as (ticks, lots), best first."""
 
     def sweep(self, side: Side, lots: int) -> tuple[int, int]:
-        """Return (worst_ticks, lots_available ≤ lots) that taking `lots` by an order of `side` would reach."""
+        """Return (worst_ticks, lots_available ≤ lots) that an order of `side` over `lots` would reach."""
 
 
 class Venue(Protocol):

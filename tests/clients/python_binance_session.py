@@ -18,14 +18,13 @@ EVENTS_TIMEOUT_S = 20
 
 def client_for(address: str) -> type[AsyncClient]:
     """Return the client class with its addresses on another host."""
-
-    class Client(AsyncClient):
-        API_URL = f"http://{address}/api"
-        MARGIN_API_URL = f"http://{address}/sapi"
-        FUTURES_URL = f"http://{address}/fapi"
-        WS_API_URL = f"ws://{address}/ws-api/v3"
-
-    return Client
+    addresses = {
+        "API_URL": f"http://{address}/api",
+        "MARGIN_API_URL": f"http://{address}/sapi",
+        "FUTURES_URL": f"http://{address}/fapi",
+        "WS_API_URL": f"ws://{address}/ws-api/v3",
+    }
+    return type("Client", (AsyncClient,), addresses)
 
 
 async def read_events(stream: Any, seen: list[dict[str, Any]]) -> None:

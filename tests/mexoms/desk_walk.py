@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from tests.platform import Platform
 
@@ -55,7 +56,7 @@ def live_socket(platform: Platform, cookies: str) -> ClientConnection:
     """Open the live socket as the page does."""
     return connect(
         f"ws://127.0.0.1:{platform.port}/ws/live/",
-        origin=platform.url,  # type: ignore[arg-type]
+        origin=Origin(platform.url),
         additional_headers={"Cookie": cookies},
         open_timeout=10,
     )

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import uuid
+from typing import TypeVar
 
 import psycopg
 import pytest
@@ -15,12 +16,14 @@ from tests.mexoms.ground_truth import control, wait_for_agreement
 from tests.mexoms.process_table import wait_until
 from tests.platform import Platform, new_home
 from trading.engine.journal import JournalReader, Position
-from trading.records import FillApplied, OrderSending
+from trading.records import FillApplied, OrderSending, Record
 
 pytestmark = [pytest.mark.platform, pytest.mark.xdist_group("chaos")]
 
 KILLS = 3
 RECORDS_MAX = 500_000
+
+Kind = TypeVar("Kind", bound=Record)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def trade_count(platform: Platform) -> int:
     return len(control(platform, "trades"))
 
 
-def journalled(platform: Platform, kind: type) -> list[object]:
+def journalled(platform: Platform, kind: type[Kind]) -> list[Kind]:
     entries = JournalReader(platform.home / "journal" / "shard-0").read(Position(), RECORDS_MAX)
     return [entry.record for entry in entries if isinstance(entry.record, kind)]
 

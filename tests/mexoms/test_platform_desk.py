@@ -27,7 +27,8 @@ def sendings(platform: Platform) -> list[OrderSending]:
 
 
 def main_account(platform: Platform) -> str:
-    return next(row["id"] for row in rows(platform, "accounts") if row["kind"] == "main")
+    account: str = next(row["id"] for row in rows(platform, "accounts") if row["kind"] == "main")
+    return account
 
 
 def far_bid(platform: Platform) -> dict[str, Any]:

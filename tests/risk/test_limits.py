@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -40,10 +40,12 @@ def wish(tenant, value: str, **changes):
     } | changes
 
 
-def held(tenant, **which) -> Decimal:
-    which = {"scope": "account", "name": "order_value_max", "symbol": "", "target": None} | which
+def held(tenant, target: UUID | None = None) -> Decimal:
     with tenant_scope(tenant.id):
-        return selectors.limit_in_force(**which)["value"]
+        limit = selectors.limit_in_force(scope="account", name="order_value_max", symbol="", target=target)
+    assert limit is not None
+    value: Decimal = limit["value"]
+    return value
 
 
 def test_a_new_tenant_has_every_limit_of_the_configuration_once(tenant):
@@ -75,11 +77,12 @@ def test_raising_a_limit_alone_is_refused_and_changes_nothing(tenant):
 
 
 def test_a_first_limit_of_an_accounts_own_may_not_exceed_what_held_for_all(tenant):
-    account = {"target": uuid4(), "slot": 5}
+    target = uuid4()
+    account = {"target": target, "slot": 5}
     with pytest.raises(SecondPersonNeeded):
         services.set_limit(**wish(tenant, "250001", **account))
     services.set_limit(**wish(tenant, "10", **account))
-    assert held(tenant, target=account["target"]) == 10
+    assert held(tenant, target=target) == 10
     assert held(tenant, target=uuid4()) == 250_000
     # Back to what all have is a raise for this one.
     with pytest.raises(SecondPersonNeeded):
@@ -95,7 +98,7 @@ def test_a_raise_holds_once_another_person_has_approved_it(tenant, other_desk):
     raise_ = services.propose_raise(**wish(tenant, "300000"))
     assert held(tenant) == 250_000
     limit = services.approve_raise(tenant_id=tenant.id, raise_id=raise_.id, who=BOB, now_ns=NOW_NS)
-    assert (limit.set_by, limit.approved_by, held(tenant)) == ("ann", "bob", 300_000)
+    assert (limit.set_by, limit.approved_by, held(tenant)) == ("ann", "bob", Decimal(300_000))
     with pytest.raises(LimitInvalid):
         services.approve_raise(tenant_id=tenant.id, raise_id=raise_.id, who=BOB, now_ns=NOW_NS)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -64,11 +65,12 @@ def commit(callbacks):
     return callbacks(execute=True)
 
 
-def listed(api, name: str, **query) -> list[dict]:
+def listed(api, name: str, **query) -> list[dict[str, Any]]:
     answer = api.get(f"/api/v1/{name}/", query)
     assert answer.status_code == 200, answer.content
     assert set(answer.json()) == {"next", "previous", "results"}
-    return answer.json()["results"]
+    results: list[dict[str, Any]] = answer.json()["results"]
+    return results
 
 
 @pytest.mark.parametrize("name", LISTS)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from accounts import services as accounts_services
+from risk.gate import Gate
 from strategies.selectors import slot_of_instance
 from strategies.services import create_instance
 from tests.trading.desks import BTCUSDT, list_btcusdt
@@ -86,18 +89,27 @@ def test_assets_have_slots_from_one(db):
     assert sorted(selectors.asset_slots().values()) == [1, 2]
 
 
-class Told:
-    """Notes what the gate is told."""
+class AttentiveGate(Gate):
+    """A gate that remembers what it was told of instruments."""
 
-    def __init__(self) -> None:
-        self.instruments: dict = {}
+    instruments: dict[int, dict[str, Any]]
 
-    def set_instrument(self, slot: int, **definition) -> None:
+    def set_instrument(self, slot: int, **definition: Any) -> None:
+        super().set_instrument(slot, **definition)
         self.instruments[slot] = definition
 
 
-def test_the_gate_is_told_what_one_lot_is_worth_at_one_tick_in_micro_usdt(db):
-    gate, instrument = Told(), list_btcusdt()
+@pytest.fixture
+def gate(tmp_path) -> Iterator[AttentiveGate]:
+    Gate.create(tmp_path / "gate")
+    gate = AttentiveGate(tmp_path / "gate")
+    gate.instruments = {}
+    yield gate
+    gate.close()
+
+
+def test_the_gate_is_told_what_one_lot_is_worth_at_one_tick_in_micro_usdt(gate, db):
+    instrument = list_btcusdt()
     gate_sync.write_instruments(gate, [instrument], selectors.asset_slots())
     told = gate.instruments[instrument.slot]
     worth = Decimal(told["value_numerator"]) / told["value_denominator"]
@@ -105,7 +117,7 @@ def test_the_gate_is_told_what_one_lot_is_worth_at_one_tick_in_micro_usdt(db):
     assert told["trading"]
 
 
-def test_an_instrument_that_cannot_be_valued_does_not_trade(db):
-    gate, instrument = Told(), list_btcusdt(quote="EUR")
+def test_an_instrument_that_cannot_be_valued_does_not_trade(gate, db):
+    instrument = list_btcusdt(quote="EUR")
     gate_sync.write_instruments(gate, [instrument], selectors.asset_slots())
     assert not gate.instruments[instrument.slot]["trading"]

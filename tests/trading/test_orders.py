@@ -46,8 +46,8 @@ def sent(monkeypatch) -> list:
 def owner(demo_desk):
     list_btcusdt()
     with tenant_scope(demo_desk.tenant.id):
-        free = ExchangeAccount.objects.filter(kind="sub", reserved_for=None).values_list("id", flat=True)
-        free = set(free)
+        found = ExchangeAccount.objects.filter(kind="sub", reserved_for=None)
+        free = set(found.values_list("id", flat=True))
     return next(owner for owner in owners_of(demo_desk.tenant) if owner.account_id in free)
 
 

@@ -8,25 +8,12 @@ from uuid import UUID
 import msgspec
 
 from trading import records
+from trading.engine.journal import Entry, Position
 from trading.types import OrderState, client_order_id
 from venues.base import OrderReport, OrderType, ReportKind, Side, TimeInForce
 
 SHARD = 0
 START_NS = 1_780_000_000_000_000_000
-
-
-class Place(msgspec.Struct, frozen=True):
-    segment: int = 0
-    offset: int = 0
-
-
-class Entry(msgspec.Struct, frozen=True):
-    shard: int
-    epoch: int
-    sequence: int
-    time_ns: int
-    record: records.AnyRecord
-    next: Place
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -65,7 +52,7 @@ class Story:
             self.sequence,
             START_NS + self.sequence * 1_000_000,
             record,
-            Place(self.epoch, self.sequence),
+            Position(self.epoch, self.sequence),
         )
         self.entries.append(entry)
         return entry

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
-from channels_redis.pubsub import RedisPubSubChannelLayer
+from channels.layers import get_channel_layer
 
 from accounts.tenancy import tenant_scope
 from tests.trading.desks import list_btcusdt, owners_of
@@ -25,7 +25,7 @@ class Listener:
     """A dashboard's end of a tenant's group, in the publisher's own loop."""
 
     def __init__(self, publisher: LivePublisher, tenant_id: UUID) -> None:
-        self.layer = live_rows.get_channel_layer()
+        self.layer = get_channel_layer()
         self.run = publisher._loop.run_until_complete
         self.group = group_of(tenant_id)
         self.join()
@@ -39,10 +39,11 @@ class Listener:
 
 
 @pytest.fixture
-def valkey(monkeypatch) -> Iterator[ValkeyServer]:
+def valkey(settings) -> Iterator[ValkeyServer]:
     with running_valkey() as server:
-        layer = RedisPubSubChannelLayer(hosts=[{"address": server.url, "socket_timeout": None}])
-        monkeypatch.setattr(live_rows, "get_channel_layer", lambda: layer)
+        hosts = [{"address": server.url, "socket_timeout": None}]
+        backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
+        settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend, "CONFIG": {"hosts": hosts}}}
         yield server
 
 
