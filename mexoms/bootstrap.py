@@ -81,7 +81,8 @@ def ensure_environment(venv: Path, lock: Path) -> None:
 
 def ensure_extensions(venv: Path) -> None:
     """Build the Cython extensions when the content of any source has changed."""
-    sources = [ROOT / "setup.py"]
+    # The lock counts: extensions are compiled against packages in it.
+    sources = [ROOT / "setup.py", ROOT / "requirements.lock"]
     for package in EXTENSION_PACKAGES:
         for pattern in EXTENSION_SOURCES:
             sources.extend((ROOT / package).rglob(pattern))

@@ -44,6 +44,8 @@ class Environment(BaseSettings):
 
     debug: bool = Field(default=False, validation_alias="MEXOMS_DEBUG")
     live: bool = Field(default=False, validation_alias="MEXOMS_LIVE")
+    #: Which environment of `configs/venues.yaml` engines trade on.
+    venue: str = Field(default="simulator", validation_alias="MEXOMS_VENUE")
     port: int = Field(default=8000, validation_alias="MEXOMS_PORT")
     simulator_port: int = Field(default=9000, validation_alias="MEXOMS_SIM_PORT")
     allowed_hosts: str = Field(default="127.0.0.1,localhost", validation_alias="MEXOMS_ALLOWED_HOSTS")

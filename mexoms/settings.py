@@ -20,6 +20,8 @@ DEBUG = ENV.debug
 SECRET_KEY = ENV.secret_key.get_secret_value() or "only-for-commands-without-sessions"
 if ENV.live and (DEBUG or not ENV.secret_key.get_secret_value()):
     raise ImproperlyConfigured("MEXOMS_LIVE refuses MEXOMS_DEBUG and needs MEXOMS_SECRET_KEY")
+if ENV.venue == "production" and not ENV.live:
+    raise ImproperlyConfigured("MEXOMS_VENUE=production trades real money and needs MEXOMS_LIVE=1")
 ALLOWED_HOSTS = ENV.allowed_hosts.split(",")
 CSRF_TRUSTED_ORIGINS = [f"http://{host}:{ENV.port}" for host in ALLOWED_HOSTS]
 
@@ -196,6 +198,7 @@ FLAGS_PATH = HOME / "risk" / "flags"
 RATE_BUDGET_PATH = HOME / "rate_budget"
 JOURNAL_PATH = HOME / "journal"
 KEY_RING_PATH = ENV.key_ring or HOME / "keys" / "ring.json"
+VENUES_CONFIG = ROOT / "configs" / "venues.yaml"
 SIMULATOR_PORT = ENV.simulator_port
 WEB_PORT = ENV.port
 

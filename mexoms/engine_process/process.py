@@ -25,9 +25,11 @@ from trading.engine.journal import Journal
 from trading.types import Desk
 from venues.binance.spot import BinanceSpot, BinanceSpotUrls
 from venues.rate_budget import RateBudget
+from venues.settings import load_venues
 
 log = logging.getLogger(__name__)
 
+SIMULATOR = "simulator"
 HEARTBEAT_INTERVAL_MS = 1_000
 #: After SIGTERM, how long quotes that were taken back may take to be confirmed.
 STOP_TIMEOUT_MS = 1_500
@@ -36,7 +38,9 @@ STOP_TIMEOUT_MS = 1_500
 def run_engine(*, shard: int) -> None:
     """Run the engine of the shard until SIGTERM or SIGINT; raises JournalLocked when another one does."""
     # The lock comes first: whoever holds it is the shard's only engine, whatever the database says.
-    journal = Journal.open(settings.JOURNAL_PATH / f"shard-{shard}", shard=shard)
+    # Real money must survive a power cut, too; the simulator's would not survive it itself.
+    durability = "process" if settings.ENV.venue == SIMULATOR else "power"
+    journal = Journal.open(settings.JOURNAL_PATH / f"shard-{shard}", shard=shard, durability=durability)
     try:
         uvloop.run(trade(shard, journal))
     finally:
@@ -46,7 +50,7 @@ def run_engine(*, shard: int) -> None:
 async def trade(shard: int, journal: Journal) -> None:
     """Wire the parts, recover, trade, and end in order."""
     rate_budget = RateBudget(settings.RATE_BUDGET_PATH)
-    venue = BinanceSpot(simulator_urls(), rate_budget=rate_budget)
+    venue = BinanceSpot(venue_urls(), rate_budget=rate_budget)
     desk = await asyncio.to_thread(take_shard, shard=shard, instruments=await venue.instruments())
     gate = await asyncio.to_thread(open_gate, path=settings.GATE_PATH, desk=desk)
     feed = MarketFeed(venue, desk.instruments)
@@ -59,6 +63,7 @@ async def trade(shard: int, journal: Journal) -> None:
         instruments={instrument.slot: instrument for instrument in desk.instruments},
         catalogue=STRATEGIES,
     )
+    end_on_surprise(engine)
     engine.observe(runner)
     engine.observe(feed)
     stop = stop_event()
@@ -77,12 +82,33 @@ async def trade(shard: int, journal: Journal) -> None:
     await engine.stop()
 
 
-def simulator_urls() -> BinanceSpotUrls:
-    """Return the addresses of the simulated exchange on this host; no other host is allowed."""
+def venue_urls() -> BinanceSpotUrls:
+    """Return the addresses of the environment that MEXOMS_VENUE names; no other host is allowed.
+
+    The simulator's port is the supervisor's choice, so its addresses are made here.
+    """
+    if settings.ENV.venue != SIMULATOR:
+        return load_venues(settings.VENUES_CONFIG).binance_spot[settings.ENV.venue].urls
     address = f"127.0.0.1:{settings.SIMULATOR_PORT}"
     return BinanceSpotUrls(
         rest=f"http://{address}/api", stream=f"ws://{address}", ws_api=f"ws://{address}/ws-api/v3"
     )
+
+
+def end_on_surprise(engine: Engine) -> None:
+    """Let what a callback of the loop did not expect end the engine, which restarts through recovery.
+
+    The loop would only log it, and the connection whose callback it was would stay silent.
+    """
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        loop.default_exception_handler(context)
+        error = context.get("exception")
+        # Connections break all the time; their sessions reconnect by themselves.
+        if error is not None and not isinstance(error, OSError):
+            engine.background.fail(error)
+
+    asyncio.get_running_loop().set_exception_handler(handle)
 
 
 def stop_event() -> asyncio.Event:
