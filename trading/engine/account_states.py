@@ -54,6 +54,10 @@ class AccountStates:
         """Return when the account was last known to agree with the exchange, 0 for never."""
         return self._in_step_ns.get(account, 0)
 
+    def all_in_step_ns(self) -> dict[int, int]:
+        """Return when each account was last known to agree with the exchange."""
+        return dict(self._in_step_ns)
+
     def note_in_step(self, account: int, at_ns: int) -> None:
         """Note that ours and the exchange's facts agreed at the time."""
         self._in_step_ns[account] = at_ns

@@ -41,11 +41,13 @@ class Balances:
         self._fetched: dict[int, list[Balance]] = {}
 
     def on_stream(self, account: int, balances: Sequence[Balance], known: bool, now_ns: int) -> None:
-        """Take over balances that agree with ours, and all of an account that is not in step yet."""
+        """Compare with ours; an account that is not in step yet is asked when it is reconciled."""
         self._told[account] = self._told.get(account, 0) + 1
+        if not known:
+            return
         for balance in balances:
             ours = self._total(account, balance.asset)
-            if known and ours != balance.free_units + balance.locked_units:
+            if ours != balance.free_units + balance.locked_units:
                 self._differences[account, balance.asset] = Difference(balance, now_ns, ours)
             else:
                 self._differences.pop((account, balance.asset), None)

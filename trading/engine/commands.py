@@ -38,11 +38,11 @@ class Commands:
         self._journal = journal
         self._order_path = order_path
         self._kill = kill
-        self._handled = dict(answered)
+        self.answered = dict(answered)
 
     def handle(self, command: Command, now_ns: int) -> Decision:
         """Act on the command unless it was acted on or is too old; the answer is journalled."""
-        known = self._handled.get(command.id)
+        known = self.answered.get(command.id)
         if known is not None:
             return known
         if now_ns > command.deadline_ns:
@@ -64,9 +64,9 @@ class Commands:
 
     def remember(self, command_id: str, decision: Decision) -> None:
         """Keep the answer, and forget the oldest where there are too many."""
-        self._handled[command_id] = decision
-        if len(self._handled) > COMMANDS_REMEMBERED_MAX:
-            del self._handled[next(iter(self._handled))]
+        self.answered[command_id] = decision
+        if len(self.answered) > COMMANDS_REMEMBERED_MAX:
+            del self.answered[next(iter(self.answered))]
 
     def _place(self, command: PlaceCommand, now_ns: int) -> Decision:
         account = self._ledger.accounts.get(command.account)

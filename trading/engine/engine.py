@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from trading.engine.account_states import INCOMPLETE, AccountRecovery, AccountStates
 from trading.engine.background import Background
 from trading.engine.balances import Balances
+from trading.engine.checkpoint import Memory, write_checkpoint
 from trading.engine.clock import tick_every
 from trading.engine.commands import Commands, handled
 from trading.engine.doubts import Doubts
 from trading.engine.exposure import Exposure
-from trading.engine.journal import Journal, JournalReader
+from trading.engine.journal import Journal, JournalFailed, JournalReader
 from trading.engine.kill import Kill
 from trading.engine.ledger import Ledger, LiveOrder, reported
 from trading.engine.market import Market
@@ -22,7 +23,7 @@ from trading.engine.order_budget import OrderBudget, RateBudget
 from trading.engine.order_path import OrderPath, answer, no_crash
 from trading.engine.owed_trades import OwedTrades
 from trading.engine.reconcile import Reconciliation
-from trading.engine.replay import Memory, replay
+from trading.engine.replay import replay
 from trading.records import EngineStarted, EngineStopped
 from trading.types import Command, Decision, Desk, Intent, OrderState
 from venues.base import Balance, OrderReport, ReportKind, Venue
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 #: The halt watcher's pace, which bounds how long a halt takes to reach open orders.
 TICK_MS = 50
 TICKS_PER_OBSERVER_TIMER = 2
+#: A segment of this size is closed with a checkpoint, between two events; writing it takes some 50 ms.
+CHECKPOINT_BYTES = 32 << 20
 
 
 class Engine:
@@ -190,6 +193,8 @@ class Engine:
         self.owed_trades.on_timer(now_ns)
         self.balances.on_timer(now_ns)
         self.recovery.on_timer(now_ns)
+        if self.journal.segment_bytes >= CHECKPOINT_BYTES and not self.journal.failed:
+            self._checkpoint(now_ns)
         if self._ticks % TICKS_PER_OBSERVER_TIMER == 0:
             for observer in self.observers:
                 observer.on_timer(now_ns)
@@ -200,6 +205,9 @@ class Engine:
         """Replay the journal, begin the epoch, and rebuild the gate from the ledger."""
         memory = replay(JournalReader(self.journal.directory), self.ledger)
         self.journal.begin(self.desk.epoch)
+        write_checkpoint(self.journal.directory, self.journal.segment, self.ledger, memory)
+        for account in memory.ready:
+            memory.in_step_ns[account] = memory.ended_ns
         instruments = {one.slot: (one.venue, one.symbol, one.version) for one in self.desk.instruments}
         started = EngineStarted(
             shard=self.desk.shard, epoch=self.desk.epoch, clean=memory.clean, instruments=instruments
@@ -215,9 +223,24 @@ class Engine:
         )
         return memory
 
+    def _checkpoint(self, now_ns: int) -> None:
+        """Begin a segment with a copy of the books beside it: no start replays more than one segment."""
+        memory = Memory(
+            clean=False,
+            ended_ns=now_ns,
+            in_step_ns=self.states.all_in_step_ns(),
+            ready={account for account in self.states.states if self.states.is_ready(account)},
+            answered=self.commands.answered,
+        )
+        try:
+            self.journal.rotate()
+        except JournalFailed:
+            return
+        write_checkpoint(self.journal.directory, self.journal.segment, self.ledger, memory)
+
     def _finish_records(self, memory: Memory, now_ns: int) -> None:
         """Write what a crash left unwritten behind records that are there."""
-        for order in memory.unreported.values():
+        for order in filter(None, (self.ledger.find(*key) for key in sorted(memory.unreported))):
             report = answer(order, self.ledger.instruments[order.instrument], ReportKind.ACK, "recovered")
             self.journal.append(reported(order, report), now_ns)
         for command_id, (tenant_id, decision) in memory.unanswered.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 import msgspec
 
@@ -11,7 +12,7 @@ from venues.base import Instrument, Side
 #: Asset amounts in the journal are units of this many decimals.
 ASSET_SCALE = 8
 #: Trades remembered per account and instrument; one that is older than all of them was counted.
-TRADES_REMEMBERED_MAX = 10_000
+TRADES_REMEMBERED_MAX = 5_000
 
 
 class Worth(msgspec.Struct, frozen=True, gc=False):
@@ -72,19 +73,19 @@ class Money(msgspec.Struct, gc=False):
 class CountedTrades:
     """The trades of one account and instrument that have been counted."""
 
-    def __init__(self) -> None:
-        self.ids: set[int] = set()
-        self._order: deque[int] = deque()
-        self._forgotten_up_to = 0
+    def __init__(self, ids: Iterable[int] = (), forgotten_up_to: int = 0) -> None:
+        self.in_order: deque[int] = deque(ids)
+        self.ids: set[int] = set(self.in_order)
+        self.forgotten_up_to = forgotten_up_to
 
     def add(self, trade_id: int) -> bool:
         """Note the trade; return False when it was counted before."""
-        if trade_id in self.ids or trade_id <= self._forgotten_up_to:
+        if trade_id in self.ids or trade_id <= self.forgotten_up_to:
             return False
         self.ids.add(trade_id)
-        self._order.append(trade_id)
-        if len(self._order) > TRADES_REMEMBERED_MAX:
-            forgotten = self._order.popleft()
+        self.in_order.append(trade_id)
+        if len(self.in_order) > TRADES_REMEMBERED_MAX:
+            forgotten = self.in_order.popleft()
             self.ids.discard(forgotten)
-            self._forgotten_up_to = max(self._forgotten_up_to, forgotten)
+            self.forgotten_up_to = max(self.forgotten_up_to, forgotten)
         return True

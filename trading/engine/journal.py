@@ -110,6 +110,22 @@ class Journal:
         self.sequence = 0
         self._begin_segment()
 
+    @property
+    def segment(self) -> int:
+        """The number of the segment that is being written."""
+        return self._segment
+
+    @property
+    def segment_bytes(self) -> int:
+        """How much the segment that is being written holds."""
+        return self._size
+
+    def rotate(self) -> None:
+        """Go on in a new segment. Raises JournalFailed."""
+        if self.failed:
+            raise JournalFailed(self.failed)
+        self._begin_segment()
+
     def append(self, record: AnyRecord, now_ns: int) -> int:
         """Write one record and return its sequence. Raises JournalFailed on any error of the disk."""
         return self.append_all((record,), now_ns)

@@ -32,7 +32,7 @@ __all__ = ["Ledger", "LiveOrder", "Trade"]
 log = logging.getLogger(__name__)
 
 #: Ended orders that are kept to recognise late events; the oldest go first.
-CLOSED_ORDERS_MAX = 200_000
+CLOSED_ORDERS_MAX = 20_000
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
@@ -83,7 +83,7 @@ class Ledger:
         self.strategy_lots: dict[tuple[int, int, int], int] = {}
         self.money: dict[tuple[int, str], Money] = {}
         self.trades: dict[tuple[int, int], CountedTrades] = {}
-        self._closed: deque[tuple[int, str]] = deque()
+        self.closed: deque[tuple[int, str]] = deque()
 
     # --- reads
 
@@ -263,13 +263,17 @@ class Ledger:
 
     # --- inside
 
-    def _open(self, order: LiveOrder) -> LiveOrder:
+    def take_back(self, order: LiveOrder) -> None:
+        """Take an order into the books as it stands, new or out of a checkpoint."""
         if order.ours:
-            assert order.client_order_id not in self.orders, f"{order.client_order_id} was used before"
             self.orders[order.client_order_id] = order
         else:
             self.foreign[order.account, order.client_order_id] = order
         self._index(order)
+
+    def _open(self, order: LiveOrder) -> LiveOrder:
+        assert not order.ours or order.client_order_id not in self.orders, "an id was used before"
+        self.take_back(order)
         return order
 
     def _index(self, order: LiveOrder) -> None:
@@ -290,12 +294,13 @@ class Ledger:
 
     def _close(self, order: LiveOrder) -> None:
         """Keep the ended order for late events, and forget the oldest where there are too many."""
-        self._closed.append((order.account, order.client_order_id))
-        if len(self._closed) <= CLOSED_ORDERS_MAX:
+        self.closed.append((order.account, order.client_order_id))
+        if len(self.closed) <= CLOSED_ORDERS_MAX:
             return
-        account, key = self._closed.popleft()
+        account, key = self.closed.popleft()
         oldest = self.find(account, key)
-        if oldest is None or not oldest.terminal or oldest.owed_lots:
+        # What we only presume to be over is kept for good: its late event must be recognised.
+        if oldest is None or not oldest.terminal or oldest.owed_lots or oldest.presumed:
             return
         self.by_venue_id.pop((account, oldest.instrument, oldest.venue_order_id), None)
         if oldest.ours:

@@ -24,12 +24,13 @@ ENDS = {
 }
 
 
-class LiveOrder(msgspec.Struct, kw_only=True, gc=False):
+class LiveOrder(msgspec.Struct, kw_only=True, gc=False, array_like=True):
     """An order of ours, or an adopted one. Changed by the ledger alone; others read.
 
     `venue_filled_lots` is the largest cumulative quantity that the venue told of;
-    where it is above `filled_lots`, trades are still owed to us. `reserved_lots` is
-    what the gate holds for the order now. `ours` is False for foreign orders.
+    where it is above `filled_lots`, trades are still owed to us. `presumed` marks a
+    NOT_SENT that is our presumption alone. `reserved_lots` is what the gate holds for
+    the order now. `ours` is False for foreign orders.
     """
 
     client_order_id: str
@@ -54,6 +55,7 @@ class LiveOrder(msgspec.Struct, kw_only=True, gc=False):
     filled_quote_units: int = 0
     venue_filled_lots: int = 0
     canceling: bool = False
+    presumed: bool = False
     reserved_lots: int = 0
 
     @property
@@ -124,6 +126,8 @@ def advance(order: LiveOrder, report: OrderReport) -> None:
         order.canceling = False
     elif kind is ReportKind.NOT_SENT:
         if order.state in UNANSWERED and not order.filled_lots:
+            # Behind an unknown outcome nobody can know that nothing left.
+            order.presumed = order.state is OrderState.UNKNOWN
             end(order, OrderState.NOT_SENT)
     elif kind is ReportKind.UNKNOWN:
         if order.state in (OrderState.PENDING, OrderState.SENDING):

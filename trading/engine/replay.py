@@ -6,11 +6,10 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
-
 from trading import records
+from trading.engine.checkpoint import Memory, restore_checkpoint
 from trading.engine.journal import Entry, JournalReader, Position
-from trading.engine.ledger import Ledger, LiveOrder
+from trading.engine.ledger import Ledger
 from trading.types import Decision, OrderState
 from venues.base import Balance, OrderReport, ReportKind
 
@@ -21,39 +20,23 @@ BATCH_RECORDS = 5_000
 READY = "ready"
 
 
-class Memory(msgspec.Struct):
-    """What the journal remembers besides the ledger.
+def replay(reader: JournalReader, ledger: Ledger, *, whole: bool = False) -> Memory:
+    """Fill an empty ledger: the newest checkpoint, and every record since. Raises JournalCorrupt.
 
-    `unreported` are orders whose trade was written and whose report was cut off;
-    `unanswered` commands that were acted on and not answered. `differences` counts
-    records that the ledger's code would write otherwise today.
+    `whole` passes over checkpoints and replays everything.
     """
-
-    clean: bool = True
-    ended_ns: int = 0
-    in_step_ns: dict[int, int] = {}
-    ready: set[int] = set()
-    answered: dict[str, Decision] = {}
-    unanswered: dict[str, tuple[str, Decision]] = {}
-    unreported: dict[tuple[int, str], LiveOrder] = {}
-    records: int = 0
-    differences: int = 0
-
-
-def replay(reader: JournalReader, ledger: Ledger) -> Memory:
-    """Apply the whole journal to an empty ledger. Raises JournalCorrupt."""
-    replayed = Replay(ledger)
-    for entry in entries_of(reader):
+    found = None if whole else restore_checkpoint(reader.directory, ledger)
+    start, memory = (Position(found[0]), found[1]) if found else (Position(), Memory())
+    memory.records = 0
+    replayed = Replay(ledger, memory)
+    for entry in entries_of(reader, start):
         replayed.apply(entry)
-    memory = replayed.memory
-    for account in memory.ready:
-        memory.in_step_ns[account] = memory.ended_ns
     return memory
 
 
-def entries_of(reader: JournalReader) -> Iterator[Entry]:
-    """Yield every record from the beginning."""
-    position = Position()
+def entries_of(reader: JournalReader, start: Position | None = None) -> Iterator[Entry]:
+    """Yield every record from the position on, or from the beginning."""
+    position = start or Position()
     while batch := reader.read(position, BATCH_RECORDS):
         yield from batch
         position = batch[-1].next
@@ -62,9 +45,9 @@ def entries_of(reader: JournalReader) -> Iterator[Entry]:
 class Replay:
     """Applies records one by one; what belongs to no account or instrument of the desk is passed over."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, memory: Memory) -> None:
         self.ledger = ledger
-        self.memory = Memory()
+        self.memory = memory
 
     def apply(self, entry: Entry) -> None:
         """Apply one record."""
@@ -104,7 +87,7 @@ class Replay:
             self.ledger.note_cumulative(order, report)
         else:
             self.ledger.apply(order, report)
-        self.memory.unreported.pop((order.account, order.client_order_id), None)
+        self.memory.unreported.discard((order.account, order.client_order_id))
         if (order.state, order.filled_lots) != (record.state_after, record.filled_lots_after):
             self._differ(f"order {order.client_order_id}", (order.state, order.filled_lots), record)
             order.state, order.filled_lots = OrderState(record.state_after), record.filled_lots_after
@@ -118,7 +101,7 @@ class Replay:
         symbol = self.ledger.instruments[record.instrument].symbol
         self.ledger.apply_fill(order, record.side, report_of(record, symbol))
         if order is not None:
-            self.memory.unreported[order.account, order.client_order_id] = order
+            self.memory.unreported.add((order.account, order.client_order_id))
         holding = self.ledger.holdings[record.account, record.instrument]
         after = (record.position_lots_after, record.cost_units_after, record.realised_units_after)
         if (holding.lots, holding.cost_units, holding.realised_units) != after:
