@@ -10,7 +10,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import DecimalField, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
@@ -19,6 +19,7 @@ from accounts import services
 from accounts.access import SCOPES, Access, access_of
 from accounts.errors import AccountsError
 from accounts.models import ApiKey, ApiToken, ExchangeAccount, Membership, Tenant, User
+from accounts.wire_format import amount_text
 
 TOKEN_DAYS_MAX = 365
 
@@ -43,6 +44,12 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows of the person's desk."""
         return cast("QuerySet[Any]", super().get_queryset(request))
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Return the columns; exact amounts are written without their trailing zeros."""
+        amounts = {one.name for one in self.model._meta.fields if isinstance(one, DecimalField)}
+        columns = super().get_list_display(request)
+        return [amount_column(name) if name in amounts else name for name in columns]
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Return whether the app is listed."""
@@ -80,6 +87,16 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
     def write(self, request: HttpRequest, obj: Any, values: dict[str, Any], change: bool) -> Any:
         """Call the service that writes the row, and return the row."""
         raise NotImplementedError(f"{type(self).__name__} names a scope but no service")
+
+
+def amount_column(name: str) -> Any:
+    """Return the list column of an exact amount."""
+
+    @admin.display(description=name.replace("_", " "), ordering=name)
+    def column(row: Any) -> str | None:
+        return amount_text(getattr(row, name))
+
+    return column
 
 
 def allows(request: HttpRequest, scope: str) -> bool:

@@ -99,6 +99,8 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+DATETIME_FORMAT = "Y-m-d H:i:s"
+DATE_FORMAT = "Y-m-d"
 
 STATIC_URL = "/static/"
 CHARTS = importlib.util.find_spec("litecharts")

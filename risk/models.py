@@ -120,6 +120,7 @@ class KillSwitch(TenantModel):
     changed_at = models.DateTimeField()
 
     class Meta:
+        verbose_name_plural = "kill switches"
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "scope", "target"], nulls_distinct=False, name="kill_switch_once"

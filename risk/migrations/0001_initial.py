@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name_plural": "kill switches",
                 "indexes": [models.Index(fields=["tenant", "-changed_at", "-id"], name="kill_switch_newest")],
                 "constraints": [
                     models.UniqueConstraint(

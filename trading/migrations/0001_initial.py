@@ -276,6 +276,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name_plural": "account statuses",
                 "indexes": [models.Index(fields=["tenant", "state"], name="account_status_state")],
                 "constraints": [
                     models.CheckConstraint(

@@ -45,6 +45,7 @@ class AccountStatus(Journalled):
     changed_at = models.DateTimeField()
 
     class Meta:
+        verbose_name_plural = "account statuses"
         constraints = [
             models.CheckConstraint(
                 condition=Q(state__in=["ready", "stale", "incomplete"]), name="account_state_known"
