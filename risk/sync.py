@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from accounts import selectors as accounts_selectors
@@ -18,10 +18,9 @@ from accounts.tenancy import tenant_scope
 from risk import selectors
 from risk.codes import Scope, TradingState
 from risk.defaults import ScopeLimits, load_defaults
+from risk.flags import read_flags
+from risk.gate import Gate
 from venues.base import Instrument
-
-if TYPE_CHECKING:
-    from risk.gate import Gate
 
 #: Values in the gate are micro-units of USDT.
 VALUE_SCALE = 6
@@ -66,8 +65,6 @@ def sync_gate(
     `strategies` are those that the engine runs, `flags` is the directory of the
     kill flags.
     """
-    from risk.flags import read_flags
-
     states: States = {(Scope.GLOBAL, 0): TradingState.ACTIVE, (Scope.STRATEGY, MANUAL): TradingState.ACTIVE}
     write_host_limits(gate)
     for tenant in accounts_selectors.tenants_of_shard(shard):
@@ -77,10 +74,12 @@ def sync_gate(
             write_limits(gate, tenant.slot, accounts, own, instruments)
             states |= tenant_states(tenant.slot, accounts, own)
     for flag in read_flags(flags):
-        key = (int(flag.scope), int(flag.slot))
-        states[key] = max(states.get(key, TradingState.ACTIVE), TradingState(flag.state))
+        key = (flag.scope, flag.slot)
+        states[key] = max(states.get(key, TradingState.ACTIVE), flag.state)
     for (scope, slot), state in states.items():
-        gate.set_state(scope, slot, max(state, gate.state(scope, slot)))
+        # What holds already is not written again: a halt may come between the look and the write.
+        if state > gate.state(scope, slot):
+            gate.set_state(scope, slot, state)
 
 
 def tenant_states(

@@ -7,14 +7,11 @@ order, and again whenever instruments or accounts change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from risk.defaults import load_defaults
+from risk.gate import Gate
 from trading.types import Account
 from venues.base import Instrument
-
-if TYPE_CHECKING:
-    from risk.gate import Gate
 
 #: Values in the gate are micro-units of USDT.
 VALUE_SCALE = 6
