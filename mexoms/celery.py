@@ -24,6 +24,11 @@ app.conf.beat_schedule = {
         "schedule": 5.0,
         "options": {"queue": "venue", "expires": 5.0},
     },
+    "record halts that Postgres missed": {
+        "task": "strategies.tasks.record_flags",
+        "schedule": 5.0,
+        "options": {"queue": "venue", "expires": 5.0},
+    },
     "forget old answers to retried requests": {
         "task": "accounts.tasks.forget_idempotent_requests",
         "schedule": 3600.0,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from accounts import selectors as accounts_selectors
+from accounts.models import ExchangeAccount, Tenant
 from accounts.tenancy import tenant_scope
+from risk.codes import Scope
 from strategies.models import StrategyInstance
 from trading import selectors as trading_selectors
 from trading.types import StrategyConfig
@@ -48,3 +50,14 @@ def slot_of_instance(instance_id: UUID) -> int | None:
     """Return the slot of the tenant's instance."""
     found: int | None = StrategyInstance.objects.filter(id=instance_id).values_list("slot", flat=True).first()
     return found
+
+
+def kill_targets(tenant: Tenant) -> dict[tuple[Scope, int], UUID | None]:
+    """Return the ids of what a kill switch can stop by scope and slot in the gate, None for the tenant."""
+    with tenant_scope(tenant.id):
+        accounts = list(ExchangeAccount.objects.values_list("slot", "id"))
+        instances = list(StrategyInstance.objects.values_list("slot", "id"))
+    targets: dict[tuple[Scope, int], UUID | None] = {(Scope.TENANT, tenant.slot): None}
+    targets |= {(Scope.ACCOUNT, slot): account_id for slot, account_id in accounts}
+    targets |= {(Scope.STRATEGY, slot): instance_id for slot, instance_id in instances}
+    return targets

@@ -9,8 +9,10 @@ from celery import shared_task
 from django.conf import settings
 
 from accounts import selectors as accounts_selectors
+from risk import services as risk_services
+from risk.gate import Gate
 from risk.sync import sync_gate
-from strategies.selectors import running_instances
+from strategies.selectors import kill_targets, running_instances
 from trading import selectors as trading_selectors
 
 log = logging.getLogger(__name__)
@@ -22,8 +24,6 @@ def sync_gates(**kwargs: Any) -> int:
 
     Runs on engine hosts every few seconds. Without a gate no engine trades here.
     """
-    from risk.gate import Gate
-
     if not settings.GATE_PATH.exists():
         return 0
     shards = accounts_selectors.shards()
@@ -40,3 +40,13 @@ def sync_gates(**kwargs: Any) -> int:
         finally:
             gate.close()
     return len(shards)
+
+
+@shared_task(name="strategies.tasks.record_flags")  # type: ignore[untyped-decorator]
+def record_flags(**kwargs: Any) -> int:
+    """Write the rows of this host's halts that Postgres missed; return how many."""
+    return sum(
+        risk_services.record_flags(tenant_id=tenant.id, targets=kill_targets(tenant))
+        for shard in accounts_selectors.shards()
+        for tenant in accounts_selectors.tenants_of_shard(shard)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from accounts.tenancy import tenant_scope
 from accounts.wire_format import time_of
 from risk.codes import Scope, TradingState
 from risk.errors import ReasonNeeded, RoleNeeded, StateInvalid
+from risk.flags import Flag, read_flags, write_flag
+from risk.gate import Gate, GateError
 from risk.models import SCOPES, KillSwitch
 from risk.people import RISK_ROLES, Person
 
@@ -82,8 +85,6 @@ def check_switch(scope: str, target: UUID | None, state: str, reason: str, who: 
 
 def raise_flag(scope: str, slot: int, state: str, reason: str, who: Person, now_ns: int) -> bool:
     """Write the synced flag file; a full disk must not keep the gate from being told."""
-    from risk.flags import write_flag
-
     try:
         write_flag(settings.FLAGS_PATH, Scope[scope.upper()], slot, STATES[state], reason, who.name, now_ns)
     except OSError as error:
@@ -94,9 +95,6 @@ def raise_flag(scope: str, slot: int, state: str, reason: str, who: Person, now_
 
 def set_gate(path: Path, scope: str, slot: int, state: str) -> bool:
     """Set the state in this host's gate; without one no engine trades here, and its start reads the flag."""
-    # Compiled: whoever only migrates or looks at rows must not need it.
-    from risk.gate import Gate, GateError
-
     try:
         gate = Gate(path)
     except (GateError, OSError) as error:
@@ -124,23 +122,45 @@ def write_row(
     now_ns: int,
 ) -> None:  # fmt: skip
     """Write what the switch is set to now."""
+    values = {
+        "slot": slot,
+        "state": state,
+        "reason": reason[:500],
+        "set_by": who.name,
+        "changed_at": time_of(now_ns),
+    }
     with tenant_scope(tenant_id):
         KillSwitch.objects.update_or_create(
-            scope=scope,
-            target=target,
-            defaults={
-                "slot": slot,
-                "state": state,
-                "reason": reason[:500],
-                "set_by": who.name,
-                "changed_at": time_of(now_ns),
-            },
-            create_defaults={
-                "tenant_id": tenant_id,
-                "slot": slot,
-                "state": state,
-                "reason": reason[:500],
-                "set_by": who.name,
-                "changed_at": time_of(now_ns),
-            },
+            scope=scope, target=target, defaults=values, create_defaults=values | {"tenant_id": tenant_id}
         )
+
+
+def record_flags(*, tenant_id: UUID, targets: Mapping[tuple[Scope, int], UUID | None]) -> int:
+    """Write the rows of halts that Postgres missed while it was away; return how many.
+
+    `targets` are the ids of the tenant's parts by their scope and slot in the
+    gate, None for the tenant itself. Flags of others stay unread.
+    """
+    halts = [
+        flag
+        for flag in read_flags(settings.FLAGS_PATH)
+        if flag.state is TradingState.HALTED and (flag.scope, flag.slot) in targets
+    ]
+    with tenant_scope(tenant_id):
+        return sum(record_flag(tenant_id, flag, targets[flag.scope, flag.slot]) for flag in halts)
+
+
+def record_flag(tenant_id: UUID, flag: Flag, target: UUID | None) -> bool:
+    """Write the flag's row, unless one as new is there: a release writes its row before its flag."""
+    values = {
+        "slot": flag.slot,
+        "state": flag.state.name,
+        "reason": flag.reason,
+        "set_by": flag.who,
+        "changed_at": time_of(flag.set_ns),
+    }
+    row, created = KillSwitch.objects.get_or_create(
+        scope=flag.scope.name.lower(), target=target, defaults=values | {"tenant_id": tenant_id}
+    )
+    older = KillSwitch.objects.filter(id=row.id, changed_at__lt=values["changed_at"])
+    return created or older.update(**values) > 0

@@ -4,6 +4,7 @@ import pytest
 from django.db import OperationalError
 
 from accounts.tenancy import tenant_scope
+from accounts.wire_format import time_of
 from risk import services
 from risk.codes import Scope, TradingState
 from risk.errors import ReasonNeeded, RoleNeeded, StateInvalid
@@ -141,3 +142,52 @@ def test_a_trader_may_stop_what_he_may_not_start_again(gate, demo_desk):
     with pytest.raises(RoleNeeded):
         throw(demo_desk.tenant, "ACTIVE", who=TIM)
     assert gate.state(Scope.TENANT, demo_desk.tenant.slot) == TradingState.HALTED
+
+
+@pytest.fixture
+def missed(gate, demo_desk, other_desk, monkeypatch):
+    """The desk was halted while Postgres was away."""
+
+    def gone(*_):
+        raise OperationalError("the connection is closed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kill_switches, "tenant_scope", gone)
+        throw(demo_desk.tenant, who=TIM)
+    return demo_desk.tenant
+
+
+def record(tenant) -> int:
+    targets = {(Scope.TENANT, tenant.slot): None}
+    return services.record_flags(tenant_id=tenant.id, targets=targets)
+
+
+def rows_of(tenant) -> list[tuple]:
+    with tenant_scope(tenant.id):
+        return list(KillSwitch.objects.values_list("slot", "state", "reason", "set_by", "changed_at"))
+
+
+def test_a_halt_that_postgres_missed_is_recorded_once_it_is_back(missed, other_desk):
+    assert rows_of(missed) == []
+    assert [record(missed), record(missed)] == [1, 0]
+    assert rows_of(missed) == [(missed.slot, "HALTED", "runaway quotes", "tim", time_of(NOW_NS))]
+    assert record(other_desk.tenant) == 0
+    assert rows_of(other_desk.tenant) == []
+
+
+def test_a_halt_that_postgres_missed_takes_the_place_of_an_older_release(gate, demo_desk, monkeypatch):
+    tenant = demo_desk.tenant
+    throw(tenant, "ACTIVE", reason="morning")
+    with monkeypatch.context() as patch:
+        patch.setattr(kill_switches, "try_row", lambda *_: False)
+        throw(tenant, now_ns=NOW_NS + 1_000_000)
+    assert [record(tenant), record(tenant)] == [1, 0]
+    assert [state for _, state, *_ in rows_of(tenant)] == ["HALTED"]
+
+
+def test_a_release_whose_flag_is_not_written_yet_is_not_undone_by_the_record(missed, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(kill_switches, "raise_flag", lambda *_: False)
+        throw(missed, "ACTIVE", reason="fixed", now_ns=NOW_NS + 1_000_000)
+    assert record(missed) == 0
+    assert [state for _, state, *_ in rows_of(missed)] == ["ACTIVE"]
