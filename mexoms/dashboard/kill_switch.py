@@ -7,7 +7,6 @@ from uuid import UUID
 from accounts.access import Access
 from accounts.models import ExchangeAccount, Tenant
 from mexoms.dashboard.errors import BadField
-from risk import services as risk
 from risk.people import Person
 from strategies import selectors as strategies_selectors
 from trading import services as trading
@@ -45,31 +44,23 @@ def throw_switch(
     *, access: Access, scope: str, target: UUID | None, state: str, reason: str, now_ns: int
 ) -> str:
     """Set the switch at once, cancel what is open when it halts, and say in a sentence what was reached."""
-    slot = slot_of(access, scope, target)
-    outcome = risk.set_kill_switch(
+    thrown = trading.throw_kill_switch(
         tenant_id=access.tenant_id,
         scope=scope,
         target=target,
-        slot=slot,
+        slot=slot_of(access, scope, target),
         state=state,
         reason=reason,
         who=Person(access.name, access.role),
         now_ns=now_ns,
     )
-    if state == "HALTED":
-        trading.cancel_all(
-            tenant_id=access.tenant_id,
-            requested_by=access.name,
-            account_id=target if scope == "account" else None,
-            strategy_slot=slot if scope == "strategy" else -1,
-            now_ns=now_ns,
-        )
     missed = [
         text
         for reached, text in (
-            (outcome.flag_written, "the flag is not on disk"),
-            (outcome.gate_set, "no engine's gate on this host was told"),
-            (outcome.recorded, "the row is not written"),
+            (thrown.outcome.flag_written, "the flag is not on disk"),
+            (thrown.outcome.gate_set, "no engine's gate on this host was told"),
+            (thrown.outcome.recorded, "the row is not written"),
+            (thrown.cancel_command or state != "HALTED", "the cancel of what is open is not written"),
         )
         if not reached
     ]

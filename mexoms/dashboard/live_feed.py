@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from typing import Any, ClassVar, Protocol
 
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
+
+from trading.broadcast import LAYER_TIMEOUT_S, attempt
 
 log = logging.getLogger(__name__)
 # While Redis is away the layer would print a traceback every second; the feed says it once.
@@ -26,30 +26,10 @@ MARKET_GROUP = "live.market"
 MARKET_SYMBOLS_MAX = 500
 BEAT = {"type": "live.beat"}
 BEAT_INTERVAL_S = 1.0
-#: How long one call to the channel layer may take before Redis counts as away.
-LAYER_TIMEOUT_S = 2.0
 #: Beats in a row that may fail to come back before the feed counts as away …
 BEATS_MISSED_MAX = 2
 #: … and before the subscription counts as forgotten and is made anew.
 BEATS_FORGOTTEN_MAX = 5
-
-
-def tell(group: str, message: Message) -> None:
-    """Send the group a message from synchronous code; a broker that is away costs it, not the caller."""
-    layer = get_channel_layer()
-    assert layer is not None, "settings name a channel layer"
-    async_to_sync(attempt)(layer.group_send(group, message))
-
-
-async def attempt(call: Coroutine[Any, Any, Any]) -> bool:
-    """Return whether the call to the channel layer succeeded in time."""
-    try:
-        await asyncio.wait_for(call, LAYER_TIMEOUT_S)
-    # The layer states no errors of its own; whatever Redis raises means that it is away.
-    except Exception as error:  # noqa: BLE001
-        log.debug("channel layer: %r", error)
-        return False
-    return True
 
 
 class Listener(Protocol):

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -20,13 +19,11 @@ from accounts.errors import AccountsError, NotAMember, ScopeMissing
 from mexoms.dashboard import selectors
 from mexoms.dashboard.errors import BadField, DashboardError
 from mexoms.dashboard.kill_switch import parse_target, throw_switch
-from mexoms.dashboard.live_feed import tell
 from risk.errors import RiskError
 from risk.people import RISK_ROLES
 from risk.services.kill_switches import STOP_ROLES
 from trading import services as trading
 from trading.errors import TradingError
-from trading.live import group_of
 from venues.base import OrderType, TimeInForce
 
 View = Callable[..., HttpResponse]
@@ -147,8 +144,6 @@ def set_kill_switch(request: HttpRequest, access: Access) -> HttpResponse:
         reason=request.POST.get("reason", ""),
         now_ns=time.time_ns(),
     )
-    rows = {"kill_switches": selectors.switch_rows()}
-    transaction.on_commit(lambda: tell(group_of(access.tenant_id), {"type": "live.rows", "rows": rows}))
     return said(request, text)
 
 

@@ -12,6 +12,8 @@ from strategies.services import create_instance
 from tests.desks import Api
 from tests.trading.desks import list_btcusdt
 from trading import bus
+from trading.live import group_of
+from trading.services import kill_switches
 from trading.types import CancelAllCommand
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +35,14 @@ def gate(settings, tmp_path):
 def sent(monkeypatch) -> list:
     messages: list = []
     monkeypatch.setattr(bus, "publish", lambda shard, command: messages.append(command))
+    return messages
+
+
+@pytest.fixture(autouse=True)
+def told(monkeypatch) -> list:
+    """What dashboards were told, as (group, message)."""
+    messages: list = []
+    monkeypatch.setattr(kill_switches, "tell", lambda group, message: messages.append((group, message)))
     return messages
 
 
@@ -66,6 +76,26 @@ def test_stopping_the_desk_is_at_once_in_the_gate_and_cancels_what_is_open(
     assert api.get(f"{PATH}{row['id']}/").json() == row
     assert other_desk.api.get(PATH).json()["results"] == []
     assert other_desk.api.get(f"{PATH}{row['id']}/").status_code == 404
+
+
+def test_dashboards_are_told_of_a_switch_once_it_is_committed_and_no_other_desks(
+    api, gate, demo_desk, other_desk, sent, told, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        api.post(PATH, {"scope": "account", "target": str(demo_desk.main.id), "state": "HALTED"})
+    told.clear()
+    with django_capture_on_commit_callbacks(execute=True):
+        api.post(PATH, {"scope": "tenant", "state": "HALTED", "reason": "runaway quotes"})
+        assert told == []
+    row = next(row for row in api.get(PATH).json()["results"] if row["scope"] == "tenant")
+    message = {"type": "live.rows", "rows": {"kill_switches": [row]}}
+    assert told == [(group_of(demo_desk.tenant.id), message)]
+
+
+def test_a_refused_switch_tells_dashboards_nothing(api, gate, told, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        assert api.post(PATH, {"scope": "tenant", "state": "ACTIVE"}).status_code == 400
+    assert told == []
 
 
 def test_an_account_and_a_strategy_can_be_stopped_by_their_ids(

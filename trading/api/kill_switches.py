@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import Error as DatabaseFailure
 from django.db.models import QuerySet
 from django_filters import rest_framework as django_filters
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -20,13 +18,10 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.tenancy import current_tenant_id
 from risk import selectors as risk_selectors
-from risk import services as risk_services
 from risk.models import SCOPES, KillSwitch
 from trading import selectors, services
-from trading.api.requester import name_of, person_of
+from trading.api.requester import person_of
 from trading.errors import UnknownTarget
-
-log = logging.getLogger(__name__)
 
 STATES = ["ACTIVE", "REDUCING", "HALTED"]
 
@@ -111,29 +106,26 @@ class KillSwitchViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Any])
         """Set the switch at once, then cancel what is open."""
         wish = SetKillSwitch(data=request.data)
         wish.is_valid(raise_exception=True)
-        tenant_id, now_ns = current_tenant_id(), time.time_ns()
         scope, target, state = (wish.validated_data[name] for name in ("scope", "target", "state"))
-        slot = self.slot_of(scope, target)
-        outcome = risk_services.set_kill_switch(
-            tenant_id=tenant_id,
+        thrown = services.throw_kill_switch(
+            tenant_id=current_tenant_id(),
             scope=scope,
             target=target,
-            slot=slot,
+            slot=self.slot_of(scope, target),
             state=state,
             reason=wish.validated_data["reason"],
             who=person_of(request),
-            now_ns=now_ns,
+            now_ns=time.time_ns(),
         )
-        cancel = self.cancel_open(request, scope, target, slot, now_ns) if state == "HALTED" else None
         return Response(
             {
                 "scope": scope,
                 "target": target and str(target),
                 "state": state,
-                "flag_written": outcome.flag_written,
-                "gate_set": outcome.gate_set,
-                "recorded": outcome.recorded,
-                "cancel_command": cancel,
+                "flag_written": thrown.outcome.flag_written,
+                "gate_set": thrown.outcome.gate_set,
+                "recorded": thrown.outcome.recorded,
+                "cancel_command": thrown.cancel_command and str(thrown.cancel_command),
             },
             status=status.HTTP_200_OK,
         )
@@ -148,20 +140,3 @@ class KillSwitchViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Any])
     def slot_of_strategy(self, target: UUID | None) -> int | None:
         """Return the strategy instance's slot; only a layer above knows it."""
         raise NotImplementedError
-
-    def cancel_open(
-        self, request: Request, scope: str, target: UUID | None, slot: int, now_ns: int
-    ) -> str | None:
-        """Ask the engine to cancel what is open; the switch holds, whether or not that can be written."""
-        try:
-            command = services.cancel_all(
-                tenant_id=current_tenant_id(),
-                requested_by=name_of(request),
-                now_ns=now_ns,
-                account_id=target if scope == "account" else None,
-                strategy_slot=slot if scope == "strategy" else -1,
-            )
-        except DatabaseFailure as error:
-            log.error("the kill switch holds, but its cancel command is not written: %s", error)
-            return None
-        return str(command.id)

@@ -9,13 +9,14 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from accounts.tenancy import tenant_scope
-from mexoms.dashboard.live_feed import MARKET_GROUP, tell
+from mexoms.dashboard.live_feed import MARKET_GROUP
 from risk.models import KillSwitch
 from tests.browser import PHONE_SCREEN, chromium, quiet_page, sign_in
 from tests.desks import PASSWORD, Desk
 from tests.mexoms.dashboard import rows
 from tests.mexoms.dashboard.page_server import PageServer
 from trading import live, selectors
+from trading.broadcast import tell
 from trading.live import group_of
 from trading.models import Command, Order
 
@@ -25,8 +26,6 @@ pytestmark = [
     pytest.mark.services,
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    # Static files are served from where they stand; nothing is collected for a test.
-    pytest.mark.filterwarnings("ignore:No directory at"),
 ]
 
 

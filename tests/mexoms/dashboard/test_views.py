@@ -14,8 +14,6 @@ pytestmark = [
     pytest.mark.services,
     pytest.mark.django_db,
     pytest.mark.usefixtures("instrument"),
-    # Static files are served from where they stand; nothing is collected for a test.
-    pytest.mark.filterwarnings("ignore:No directory at"),
 ]
 
 
