@@ -5,7 +5,7 @@ VENV := .venv/bin/python
 # Tests: "loadgroup" keeps the tests that share one running platform on one worker.
 ARGS ?=
 
-.PHONY: help run test lint bench clean
+.PHONY: help run test lint bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test   all tests                               [ARGS=\"-k gate\"]"
 	@echo "make lint   ruff, mypy, import layers, Django's checks"
 	@echo "make bench  the figures, into bench.json            [ONLY=id,id]"
+	@echo "make lock   write the requirements' locks anew from the .in files"
 	@echo "make clean  forget what was built and the demo desk (var/, build/, caches)"
 
 run:
@@ -36,6 +37,12 @@ lint:
 bench:
 	@$(PYTHON) mexoms/bootstrap.py --dev
 	@$(VENV) -m benchmarks $(if $(ONLY),$(ONLY))
+
+lock:
+	@$(PYTHON) mexoms/bootstrap.py
+	for name in requirements requirements-dev requirements-clients; do \
+		.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate \
+			--python-version 3.11 $$name.in --output-file $$name.lock || exit 1; done
 
 # A running platform would lose its database under its feet, so it is asked first.
 clean:
