@@ -37,8 +37,10 @@ class AccountStates:
         journal: Journal,
         observers: Sequence[Observer],
         in_step_ns: dict[int, int],
+        born_ns: dict[int, int],
     ) -> None:
-        """`in_step_ns` says when each account was last known to agree with the exchange."""
+        """`in_step_ns` says when each account last agreed with the exchange, `born_ns` when it first did."""
+        self.born_ns = dict(born_ns)
         self._accounts = {account.slot: account for account in accounts}
         self._gate = gate
         self._journal = journal
@@ -67,6 +69,8 @@ class AccountStates:
         self._gate.set_account_ready(account, state == READY)
         if self.states[account] == READY and state != READY:
             self._in_step_ns[account] = now_ns
+        if state == READY:
+            self.born_ns.setdefault(account, now_ns)
         if self.states[account] == state:
             return
         self.states[account] = state

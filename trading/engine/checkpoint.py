@@ -22,7 +22,7 @@ from trading.types import Decision
 log = logging.getLogger(__name__)
 
 #: Raised with every change of what is written here or of what it means.
-VERSION = 1
+VERSION = 2
 CHECKSUM_BYTES = 4
 KEPT_MAX = 2
 
@@ -30,6 +30,7 @@ KEPT_MAX = 2
 class Memory(msgspec.Struct):
     """What the journal remembers besides the ledger.
 
+    `born_ns` is when each account first was ready: positions count trades from then on.
     `unreported` are orders whose trade was written and whose report was cut off;
     `unanswered` commands that were acted on and not answered. `differences` counts
     records that the ledger's code would write otherwise today.
@@ -39,6 +40,7 @@ class Memory(msgspec.Struct):
     ended_ns: int = 0
     in_step_ns: dict[int, int] = {}
     ready: set[int] = set()
+    born_ns: dict[int, int] = {}
     answered: dict[str, Decision] = {}
     unanswered: dict[str, tuple[str, Decision]] = {}
     unreported: set[tuple[int, str]] = set()

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 ASK_PAUSES_MS = (250, 1_000, 2_000, 4_000, 8_000)
 #: Behind recvWindow: the exchange works on a request for 10 s at most, and clocks may differ by 1 s.
 FENCE_MS = 11_000
+#: A trade that is older than the order's signature by more than clocks may differ is not the order's.
+SKEW_MS = 1_000
 #: How often behind the fence the exchange must say "no such order", and how far apart.
 NOT_FOUND_MIN = 3
 NOT_FOUND_PAUSE_MS = 5_000
@@ -138,7 +140,7 @@ class Doubts:
         return all(
             self._ledger.was_counted(order.account, order.instrument, trade.trade_id)
             for trade in trades
-            if trade.side is order.side
+            if trade.side is order.side and trade.event_ns >= (order.signed_at_ms - SKEW_MS) * NS_PER_MS
         )
 
     def _presume_dead(self, order: LiveOrder) -> None:

@@ -230,6 +230,7 @@ class Engine:
             ended_ns=now_ns,
             in_step_ns=self.states.all_in_step_ns(),
             ready={account for account in self.states.states if self.states.is_ready(account)},
+            born_ns=self.states.born_ns,
             answered=self.commands.answered,
         )
         try:
@@ -255,6 +256,7 @@ class Engine:
             journal=self.journal,
             observers=self.observers,
             in_step_ns=memory.in_step_ns,
+            born_ns=memory.born_ns,
         )
         self.commands = Commands(
             ledger=self.ledger,

@@ -107,6 +107,8 @@ class Reconciliation:
     async def fetch_trades(self, account: int, instrument: int, since_ms: int) -> bool:
         """Count the account's trades since the time; return whether one had to wait for its order."""
         held_back = False
+        # What was traded before the account was first ready is in its balances, and in no position of ours.
+        born_ns = self._venue.now_ms(self._states.born_ns.get(account, self._clock())) * NS_PER_MS
         trades = await self._venue.fills_since(account, self._ledger.instruments[instrument], since_ms)
         for trade in trades:
             if self._ledger.was_counted(account, instrument, trade.trade_id):
@@ -116,7 +118,7 @@ class Reconciliation:
                 self._report(report_of_trade(trade, order.client_order_id), self._clock())
             elif self._may_be_doubtful(trade, instrument):
                 held_back = True
-            else:
+            elif trade.event_ns >= born_ns:
                 self._count_foreign(trade)
         return held_back
 

@@ -133,6 +133,7 @@ class Replay:
         """Follow when the account was last in step with the exchange."""
         if record.state == READY:
             self.memory.ready.add(record.account)
+            self.memory.born_ns.setdefault(record.account, self.memory.ended_ns)
         elif record.account in self.memory.ready:
             self.memory.ready.discard(record.account)
             self.memory.in_step_ns[record.account] = self.memory.ended_ns

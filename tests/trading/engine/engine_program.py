@@ -54,7 +54,8 @@ def urls_of(port: int) -> BinanceSpotUrls:
 
 
 async def desk_of(venue: BinanceSpot, keys: list[dict[str, str]], epoch: int) -> Desk:
-    found = sorted(await venue.instruments(), key=lambda one: one.symbol != SYMBOL)
+    # One market is enough, and more would spend the minute's weight on their books.
+    found = [one for one in await venue.instruments() if one.symbol == SYMBOL]
     instruments = [msgspec.structs.replace(one, slot=slot, version=1) for slot, one in enumerate(found, 1)]
     return make_desk(
         epoch=epoch,

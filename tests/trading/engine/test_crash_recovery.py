@@ -81,9 +81,8 @@ def assert_books_are_the_exchanges(books: dict[str, Any], exchange: SimulatorPro
             for asset, held in row["balances"].items()
         }
         assert {asset: total for owner, asset, total, _ in books["balances"] if owner == slot} == theirs
-        assert {
-            asset: total for owner, asset, total in books["gate_totals"] if owner == slot and total
-        } == theirs
+        totals = {asset: total for owner, asset, total in books["gate_totals"] if owner == slot}
+        assert totals == {asset: theirs[asset] for asset in totals}
         trades = exchange.control(f"trades?account={row['index']}&symbol={SYMBOL}")
         assert [trade for owner, trade in books["trades"] if owner == slot] == sorted(t["id"] for t in trades)
         position = sum(int(Decimal(t["qty"]) / LOT) * (1 if t["isBuyer"] else -1) for t in trades)

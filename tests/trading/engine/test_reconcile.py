@@ -166,13 +166,21 @@ async def test_a_strangers_order_stops_the_account_until_it_is_adopted(engine, v
 
 
 async def test_a_foreign_trade_without_an_order_moves_position_and_money(engine, venue, clock, tmp_path):
-    venue.trades = [trade(9, 5, venue_order_id=555)]
+    venue.trades = [trade(9, 5, venue_order_id=555, event_ns=clock.pass_ms(5))]
     venue.money = [Balance("USDT", 10**15 - 5 * PRICE * 10, 0), Balance("BTC", 10**12 + 5_000, 0)]
     engine.on_order_report(fill(snapshot("gone"), 9, 5))
     await tick(engine, clock)
     assert engine.position_lots(1, 1) == 5
     assert engine.gate.position(1, 1) == (5, 0, 0)
     assert len(records_of(tmp_path, FillApplied)) == 1
+
+
+async def test_trades_from_before_the_account_was_ours_are_no_position(engine, venue, clock, tmp_path):
+    venue.trades = [trade(9, 5, venue_order_id=555, event_ns=START_NS - 1_000_000)]
+    engine.submit(intent(), clock())
+    await break_stream(engine, clock)
+    assert engine.position_lots(1, 1) == 0
+    assert records_of(tmp_path, FillApplied) == []
 
 
 async def test_an_unknown_order_is_asked_for_with_growing_pauses(engine, venue, clock):
