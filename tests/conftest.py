@@ -47,6 +47,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(config.stash[SERVERS].directory, ignore_errors=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests on whole platforms last: one that idles would slow all others down."""
+    items.sort(key=lambda item: item.get_closest_marker("platform") is not None)
+
+
 def start(config: pytest.Config) -> Servers:
     """Start the run's servers unless they run."""
     servers = config.stash[SERVERS]

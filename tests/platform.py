@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from mexoms.supervisor.child import LIBC, PR_SET_PDEATHSIG
 from tests.mexoms.process_table import wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,6 +62,8 @@ class Platform:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # A test run that is killed takes its platforms with it.
+                preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM)),
             )
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
