@@ -31,6 +31,9 @@ class RateBudget(Protocol):
     def spend_all(self, costs: list[tuple[int, int]], now_ns: int, lane: int) -> bool:
         """Spend from all budgets, or from none."""
 
+    def give_back(self, slot: int, weight: int, now_ns: int) -> None:
+        """Take a spending back."""
+
     def block_until(self, slot: int, until_ns: int) -> None:
         """Let nobody spend before the time."""
 
@@ -61,8 +64,18 @@ class OrderBudget:
         """Take what one cancel costs; cancels count against no account."""
         return self._budget.try_spend(self._weight, REQUEST_WEIGHT, now_ns, Lane.CANCEL)
 
-    def on_report(self, report: OrderReport, now_ns: int) -> None:
-        """Pause an account's new orders when the exchange has counted too many."""
+    def give_back_order(self, account: int, now_ns: int) -> None:
+        """Take back what an order cost that never left."""
+        for slot, cost in self._costs[account]:
+            self._budget.give_back(slot, cost, now_ns)
+
+    def on_report(self, report: OrderReport, *, took: bool, now_ns: int) -> None:
+        """Draw the consequence; `took` says that the exchange took our request, which then weighs nothing.
+
+        When the exchange has counted too many orders, the account's new ones pause.
+        """
+        if took:
+            self._budget.give_back(self._weight, REQUEST_WEIGHT, now_ns)
         if report.kind is ReportKind.REJECTED and report.code == TOO_MANY_ORDERS:
             slot = self._counts[report.account]
             self._budget.block_until(slot, self._budget.resets_at(slot, now_ns))

@@ -11,12 +11,13 @@ from risk.codes import Code, Scope
 from trading.engine.exposure import Exposure
 from trading.engine.journal import Journal, JournalFailed
 from trading.engine.ledger import Ledger, LiveOrder
+from trading.engine.live_order import UNANSWERED
 from trading.engine.market import LastQuote
 from trading.engine.observer import Observer
 from trading.engine.order_budget import OrderBudget
 from trading.engine.refusals import refusal_text
 from trading.records import CancelSending, OrderRefused, OrderSending
-from trading.types import Account, Decision, Intent, client_order_id
+from trading.types import Account, Decision, Intent, OrderState, client_order_id
 from venues.base import (
     CancelOrder,
     Instrument,
@@ -36,6 +37,16 @@ if TYPE_CHECKING:
 RECV_WINDOW_MS = 2_000
 #: Reports that leave a question which somebody must put to the venue.
 DOUBTFUL = frozenset({ReportKind.UNKNOWN, ReportKind.CANCEL_UNKNOWN})
+#: Where an order stands that the exchange took.
+TAKEN = frozenset(
+    {
+        OrderState.OPEN,
+        OrderState.PARTIALLY_FILLED,
+        OrderState.FILLED,
+        OrderState.CANCELED,
+        OrderState.EXPIRED,
+    }
+)
 
 
 class Follow(Protocol):
@@ -138,10 +149,13 @@ class OrderPath:
             self.follow.stranger(report, now_ns)
             return
         self.crash_point("report_received")
+        state, canceling = order.state, order.canceling
         if not self._book(order, report, now_ns):
             return
         self.crash_point("report_booked")
-        self.budget.on_report(report, now_ns)
+        took = state in UNANSWERED and order.state in TAKEN
+        took = took or (canceling and report.kind is ReportKind.CANCELED)
+        self.budget.on_report(report, took=took, now_ns=now_ns)
         for observer in self.observers:
             observer.on_order(order, report, now_ns)
 
@@ -234,6 +248,7 @@ class OrderPath:
     def _not_sent(
         self, order: LiveOrder, instrument: Instrument, code: Code, text: str, now_ns: int
     ) -> Decision:
+        self.budget.give_back_order(order.account, now_ns)
         self._book(order, answer(order, instrument, ReportKind.NOT_SENT, f"{code.label}: {text}"), now_ns)
         return Decision(client_order_id=order.client_order_id, code=code, text=f"{code.label}: {text}")
 

@@ -99,6 +99,30 @@ def test_without_rate_budget_the_order_is_refused_and_released(engine, venue, tm
     assert [record.code for record in records_of(tmp_path, OrderRefused)] == [Code.RATE_BUDGET]
 
 
+def used(engine) -> list[int]:
+    """Return what is used of the weight and of the first account's orders in ten seconds."""
+    budget = engine.order_path.budget._budget
+    names = budget.names()
+    wanted = [name for name in names if name.endswith((":weight", "01:10s"))]
+    return [budget.used(names[name], engine.clock()) for name in sorted(wanted)]
+
+
+def test_what_the_exchange_took_weighs_nothing_and_what_it_refused_does(engine, venue):
+    taken, refused = (engine.submit(intent(quantity_lots=n), engine.clock()) for n in (10, 11))
+    assert sorted(used(engine)) == [2, 2]
+    for kind in (ReportKind.ACK, ReportKind.ACK):
+        engine.on_order_report(report(taken, kind))
+    engine.on_order_report(report(refused, ReportKind.REJECTED, code=-2010))
+    assert sorted(used(engine)) == [1, 2]
+    engine.cancel(taken.client_order_id, engine.clock())
+    assert sorted(used(engine)) == [2, 2]
+    engine.on_order_report(report(taken, ReportKind.CANCELED, filled_lots=0))
+    assert sorted(used(engine)) == [1, 2]
+    venue.place_error = not_sent()
+    engine.submit(intent(quantity_lots=12), engine.clock())
+    assert sorted(used(engine)) == [1, 2]
+
+
 def test_a_halt_after_the_check_is_seen_at_the_last_moment(engine, venue, tmp_path):
     engine.order_path.crash_point = lambda point: (
         engine.gate.set_state(Scope.ACCOUNT, 1, TradingState.HALTED) if point == "journalled" else None
