@@ -28,7 +28,7 @@ from tests.mexoms.process_table import wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 READY_TIMEOUT_S = 180.0
-STOP_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 60.0
 
 
 class Platform:

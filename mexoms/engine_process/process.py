@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 SIMULATOR = "simulator"
 HEARTBEAT_INTERVAL_MS = 1_000
 #: After SIGTERM, how long quotes that were taken back may take to be confirmed.
-STOP_TIMEOUT_MS = 1_500
+STOP_TIMEOUT_MS = 700
 
 
 def run_engine(*, shard: int) -> None:

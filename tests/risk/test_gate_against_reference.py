@@ -23,6 +23,9 @@ from tests.risk.gate_desk import (
 from tests.risk.reference_gate import OpenOrder, ReferenceGate
 from venues.base import OrderType, Side
 
+# One worker runs the whole comparison: its last test looks at what all the others met.
+pytestmark = pytest.mark.xdist_group("gate reference")
+
 ORDERS_PER_SEED = 5_000
 SEEDS = range(5)
 OPEN_ORDERS_MAX = 14

@@ -82,9 +82,10 @@ async def test_a_feed_survives_a_broker_that_goes_away_and_says_when_it_is_whole
     ear, feed = await listen("live.tenant.ours")
     broker.stop()
     await until(lambda: feed.away, "the loss is noticed")
-    assert ear.returns == 0
+    # On a busy machine a slow answer may have passed for a loss and a return before.
+    before = ear.returns
     broker.start()
-    await until(lambda: ear.returns == 1, "the return is told")
+    await until(lambda: ear.returns > before, "the return is told")
     await send("live.tenant.ours", 1)
     await until(lambda: bool(ear.messages), "rows arrive again")
     assert numbers(ear) == ["1"]
