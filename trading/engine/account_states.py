@@ -23,6 +23,8 @@ INCOMPLETE, STALE, READY = "incomplete", "stale", "ready"
 RECONCILED_AT_ONCE_MAX = 8
 #: Pauses after a reconciliation that failed; the last repeats.
 RETRY_PAUSES_MS = (500, 1_000, 2_000, 5_000, 15_000)
+#: Between two reconciliations of an account: somebody who trades there busily must not use up our weight.
+REPEAT_PAUSE_MS = 2_000
 NS_PER_MS = 1_000_000
 
 
@@ -106,11 +108,13 @@ class AccountRecovery:
         self._failures: dict[int, int] = {}
         self._running: set[int] = set()
         self._again: set[int] = set()
+        self._ended_ns: dict[int, int] = {}
 
     def on_live(self, account: int, live: bool, now_ns: int) -> None:
         """The account's events flow again, or do not."""
         if live:
             self._live.add(account)
+            self._ended_ns.pop(account, None)
             self.request(account, "its stream is live again", now_ns)
             return
         self._live.discard(account)
@@ -127,7 +131,8 @@ class AccountRecovery:
         if account in self._running:
             self._again.add(account)
         elif account in self._live:
-            self._due_ns.setdefault(account, now_ns)
+            earliest_ns = self._ended_ns.get(account, 0) + REPEAT_PAUSE_MS * NS_PER_MS
+            self._due_ns.setdefault(account, max(now_ns, earliest_ns))
 
     def on_timer(self, now_ns: int) -> None:
         """Begin what is due and has room."""
@@ -150,7 +155,7 @@ class AccountRecovery:
             return
         finally:
             self._running.discard(account)
-        now_ns = self._clock()
+        now_ns = self._ended_ns[account] = self._clock()
         self._failures.pop(account, None)
         if account in self._again:
             self.request(account, "it changed while it was reconciled", now_ns)

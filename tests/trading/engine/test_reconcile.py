@@ -161,6 +161,8 @@ async def test_a_strangers_order_stops_the_account_until_it_is_adopted(engine, v
     engine.on_order_report(report(snapshot("web"), ReportKind.ACK))
     assert not engine.account_ready(1)
     await tick(engine, clock)
+    assert not engine.account_ready(1), "it was reconciled a moment ago"
+    await tick(engine, clock, 2_000)
     assert engine.account_ready(1)
     assert reserved(engine) == 10
 
@@ -169,7 +171,7 @@ async def test_a_foreign_trade_without_an_order_moves_position_and_money(engine,
     venue.trades = [trade(9, 5, venue_order_id=555, event_ns=clock.pass_ms(5))]
     venue.money = [Balance("USDT", 10**15 - 5 * PRICE * 10, 0), Balance("BTC", 10**12 + 5_000, 0)]
     engine.on_order_report(fill(snapshot("gone"), 9, 5))
-    await tick(engine, clock)
+    await tick(engine, clock, 2_000)
     assert engine.position_lots(1, 1) == 5
     assert engine.gate.position(1, 1) == (5, 0, 0)
     assert len(records_of(tmp_path, FillApplied)) == 1

@@ -179,8 +179,10 @@ async def test_a_long_life_makes_checkpoints(house, monkeypatch):
     monkeypatch.setattr(engine_module, "CHECKPOINT_BYTES", 4_000)
     async with house.engine() as engine:
         for _ in range(4):
+            engine.on_quote("BTCUSDT", PRICE - 1, 100, PRICE + 1, 100)
             live(engine, house.clock)
-            engine.on_timer(house.clock.pass_ms(50))
+            # Long enough that the next round's orders are no repetition.
+            engine.on_timer(house.clock.pass_ms(5_000))
             await settle(engine)
         digest = engine.ledger.state_hash()
         handled = dict(engine.commands.answered)
