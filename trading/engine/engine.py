@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from trading.engine.account_states import INCOMPLETE, AccountRecovery, AccountStates
+from trading.engine.account_states import AccountRecovery, AccountStates
 from trading.engine.background import Background
 from trading.engine.balances import Balances
 from trading.engine.checkpoint import Memory, write_checkpoint
@@ -312,6 +312,3 @@ class Engine:
                 self.order_path.on_order_report(answer(order, instrument, ReportKind.UNKNOWN, text), now_ns)
             elif order.state is OrderState.UNKNOWN:
                 self.doubts.add(order, now_ns)
-
-
-__all__ = ["INCOMPLETE", "Engine"]

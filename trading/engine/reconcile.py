@@ -19,7 +19,7 @@ from trading.engine.ledger import Ledger, LiveOrder, report_of_trade
 from trading.engine.market import LastQuote
 from trading.records import OrderAdopted
 from trading.types import CLIENT_ID_PREFIX
-from venues.base import FillSnapshot, OrderReport, OrderSnapshot, ReportKind, Side, Venue
+from venues.base import FillSnapshot, OrderReport, OrderSnapshot, Rejected, ReportKind, Side, Venue
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +175,12 @@ class Reconciliation:
             if order.terminal or order.client_order_id in listed:
                 continue
             instrument = self._ledger.instruments[order.instrument]
-            snapshot = await self._venue.query_order(order.account, instrument, order.client_order_id)
+            try:
+                snapshot = await self._venue.query_order(order.account, instrument, order.client_order_id)
+            except Rejected as error:
+                # One order that the exchange does not talk about must not keep the account closed.
+                log.error("order %s: %s", order.client_order_id, error.text)
+                snapshot = None
             if snapshot is not None:
                 found.append(snapshot)
                 self._acknowledge(snapshot)

@@ -27,6 +27,7 @@ from venues.base import (
     FillSnapshot,
     OrderSnapshot,
     OrderType,
+    Rejected,
     ReportKind,
     Side,
     TimeInForce,
@@ -94,6 +95,23 @@ async def test_an_exchange_that_does_not_answer_is_asked_again(engine, venue, cl
     venue.query_error = None
     await tick(engine, clock, 600)
     assert engine.account_ready(1)
+
+
+async def test_an_order_that_the_exchange_will_not_talk_about_keeps_no_account_closed(engine, venue, clock):
+    decision = engine.submit(intent(), clock())
+    engine.on_order_report(report(decision, ReportKind.ACK))
+    refused = Rejected("Order was canceled or expired with no executed qty over 90 days ago", -2026)
+    venue.query_order = raising(refused)
+    await break_stream(engine, clock)
+    assert engine.account_ready(1)
+    assert reserved(engine) == 10
+
+
+def raising(error: Exception):
+    async def query_order(*order):
+        raise error
+
+    return query_order
 
 
 async def test_a_break_while_reconciling_leaves_the_account_closed(engine, venue, clock):
