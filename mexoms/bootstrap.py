@@ -75,7 +75,10 @@ def ensure_environment(venv: Path, lock: Path) -> None:
     uv = venv / "bin" / "uv"
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"uv=={UV_VERSION}")
     print(f"mexoms: installing {lock.name}", flush=True)
-    run(uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", lock)
+    # Compiled once here: where Python may not write bytecode, every start of every process
+    # would compile it all again.
+    options = ("--quiet", "--compile-bytecode", "--require-hashes")
+    run(uv, "pip", "install", *options, "--python", python, "-r", lock)
     stamp.write_text(wanted)
 
 
@@ -94,6 +97,12 @@ def ensure_extensions(venv: Path) -> None:
     run(venv / "bin" / "python", "setup.py", "--quiet", "build_ext", "--inplace", "--parallel", "2")
     stamp.parent.mkdir(exist_ok=True)
     stamp.write_text(wanted)
+
+
+def compile_sources(venv: Path) -> None:
+    """Compile our own modules whose source is newer than their bytecode."""
+    packages = [ROOT / name for name in ("mexoms", "accounts", *EXTENSION_PACKAGES)]
+    run(venv / "bin" / "python", "-m", "compileall", "-q", *packages)
 
 
 def extensions_present() -> bool:
@@ -126,6 +135,7 @@ def main() -> None:
         if dev:
             (ROOT / ".venv" / ".dev").touch()
         ensure_extensions(ROOT / ".venv")
+        compile_sources(ROOT / ".venv")
 
 
 if __name__ == "__main__":
