@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import aiohttp
@@ -115,10 +115,15 @@ class SpotRest:
             raise
         return answer
 
-    async def open_orders(self, account: int) -> list[Mapping[str, Any]]:
-        """Return all open orders of the account."""
+    async def open_orders(self, account: int, symbols: Collection[str]) -> list[Mapping[str, Any]]:
+        """Return the account's open orders at least in the symbols, asked for in the cheaper way."""
         client = self._client(account)
-        return list(await self._ask(w.OPEN_ORDERS_OF_ALL, client.get_open_orders))
+        if len(symbols) * w.OPEN_ORDERS_OF_ONE >= w.OPEN_ORDERS_OF_ALL:
+            return list(await self._ask(w.OPEN_ORDERS_OF_ALL, client.get_open_orders))
+        answers = [
+            await self._ask(w.OPEN_ORDERS_OF_ONE, client.get_open_orders, symbol=symbol) for symbol in symbols
+        ]
+        return [order for answer in answers for order in answer]
 
     async def trades(self, account: int, symbol: str, **window: int) -> list[Mapping[str, Any]]:
         """Return one page of the account's trades, oldest first."""

@@ -194,7 +194,7 @@ class BinanceSpot:
         An order that is not understood closes its instrument here.
         """
         snapshots = []
-        for order in await self._rest.open_orders(account):
+        for order in await self._rest.open_orders(account, list(self._watched)):
             instrument = self._watched.get(order["symbol"])
             if instrument is None:
                 continue

@@ -31,7 +31,7 @@ WAIT_STEP_MS = 100
 
 # Request weights of spot, from the exchange's documents.
 TIME, EXCHANGE_INFO, ACCOUNT, ORDER_QUERY = 1, 20, 20, 4
-OPEN_ORDERS_OF_ALL, TRADES, SUBSCRIBE = 80, 20, 2
+OPEN_ORDERS_OF_ALL, OPEN_ORDERS_OF_ONE, TRADES, SUBSCRIBE = 80, 6, 20, 2
 
 
 def depth_weight(levels: int) -> int:
