@@ -48,7 +48,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests on whole platforms last: one that idles would slow all others down."""
+    """Mark what needs the servers; run tests on whole platforms last: idling, they slow the others."""
+    for item in items:
+        if item.get_closest_marker("django_db") and not item.get_closest_marker("platform"):
+            item.add_marker(pytest.mark.services)
     items.sort(key=lambda item: item.get_closest_marker("platform") is not None)
 
 
