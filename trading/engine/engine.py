@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 #: The halt watcher's pace, which bounds how long a halt takes to reach open orders.
 TICK_MS = 50
 TICKS_PER_OBSERVER_TIMER = 2
+TICKS_PER_REVALUATION = 20
 #: A segment of this size is closed with a checkpoint, between two events; writing it takes some 50 ms.
 CHECKPOINT_BYTES = 32 << 20
 
@@ -195,6 +196,8 @@ class Engine:
         self.recovery.on_timer(now_ns)
         if self.journal.segment_bytes >= CHECKPOINT_BYTES and not self.journal.failed:
             self._checkpoint(now_ns)
+        if self._ticks % TICKS_PER_REVALUATION == 0:
+            self.exposure.revalue()
         if self._ticks % TICKS_PER_OBSERVER_TIMER == 0:
             for observer in self.observers:
                 observer.on_timer(now_ns)

@@ -58,6 +58,11 @@ class Exposure:
         if slot is not None:
             self.gate.set_total(account, slot, self.ledger.money[account, asset].total_units)
 
+    def revalue(self) -> None:
+        """Value what every account holds at the prices of now: the gate does so only where orders move."""
+        for account in self._tenants:
+            self.gate.revalue_account(account)
+
     def rebuild(self) -> None:
         """Write everything anew, as after a start: positions, balances, reservations."""
         for account in self.ledger.accounts:
