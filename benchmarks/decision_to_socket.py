@@ -9,14 +9,14 @@ import asyncio
 import gc
 import statistics
 import time
-from decimal import Decimal
 from typing import Any
 
 import uvloop
 from binance.async_client import AsyncClient
 from picows import WSFrame, WSListener, WSTransport, ws_create_server
 
-from venues.base import Instrument, OrderReport, OrderType, PlaceOrder, Side, TimeInForce
+from tests.instruments import BTCUSDT
+from venues.base import OrderReport, OrderType, PlaceOrder, Side, TimeInForce
 from venues.binance.orders import Orders
 from venues.binance.settings import BinanceSpotLimits, BinanceSpotUrls
 from venues.binance.signing import Credentials
@@ -28,26 +28,6 @@ ORDERS = 20_000
 PAUSE_EVERY = 100
 GOAL_US = 100.0
 API_KEY, API_SECRET = "k" * 64, "s" * 64
-
-BTCUSDT = Instrument(
-    venue="binance_spot",
-    symbol="BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.01"),
-    lot=Decimal("0.00001"),
-    price_min_ticks=1,
-    price_max_ticks=100_000_000,
-    quantity_min_lots=1,
-    quantity_max_lots=900_000_000,
-    market_quantity_max_lots=12_000_000,
-    notional_min_units=500_000_000,
-    base_scale=8,
-    quote_scale=8,
-    trading=True,
-    slot=1,
-    version=1,
-)
 
 
 class Exchange(WSListener):

@@ -12,12 +12,12 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from risk.codes import Scope, TradingState
 from risk.gate import Gate
+from tests.instruments import BTCUSDT
 from trading.engine.exposure import Exposure
 from trading.engine.journal import Journal
 from trading.engine.ledger import Ledger, LiveOrder
@@ -169,7 +169,7 @@ def open_path(folder: Path, durability: str) -> OrderPath:
         venue="binance_spot",
         kind="main",
     )
-    instrument = btcusdt()
+    instrument = BTCUSDT
     gate = open_gate(folder / "gate", instrument)
     ledger = Ledger([account], [instrument])
     journal = Journal.open(folder / "journal", shard=0, durability=durability)
@@ -231,29 +231,6 @@ def open_gate(path: Path, instrument: Instrument) -> Gate:
     gate.set_total(1, 2, PLENTY)
     gate.set_account_ready(1, True)
     return gate
-
-
-def btcusdt() -> Instrument:
-    """Return the instrument that is traded here."""
-    return Instrument(
-        venue="binance_spot",
-        symbol="BTCUSDT",
-        base="BTC",
-        quote="USDT",
-        tick=Decimal("0.01"),
-        lot=Decimal("0.00001"),
-        price_min_ticks=1,
-        price_max_ticks=100_000_000,
-        quantity_min_lots=1,
-        quantity_max_lots=900_000_000,
-        market_quantity_max_lots=10_000_000,
-        notional_min_units=500_000_000,
-        base_scale=8,
-        quote_scale=8,
-        trading=True,
-        slot=1,
-        version=1,
-    )
 
 
 def disk_folder() -> Path:

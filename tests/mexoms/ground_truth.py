@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -80,9 +82,18 @@ def theirs(platform: Platform) -> dict[str, Any]:
     }
 
 
-def wait_for_agreement(platform: Platform) -> dict[str, Any]:
-    """Stand the market still, and return the books once the desk's equal the exchange's to the last unit."""
+@contextmanager
+def still_market(platform: Platform) -> Iterator[None]:
+    """Keep the exchange's market from moving, so that both sides can be read in one state."""
     control(platform, "market", {"paused": True})
+    try:
+        yield
+    finally:
+        control(platform, "market", {"paused": False})
+
+
+def wait_for_agreement(platform: Platform) -> dict[str, Any]:
+    """Return the books once the desk's equal the exchange's to the last unit. The market must be still."""
     believed: dict[str, Any] = {}
     truth: dict[str, Any] = {}
 
@@ -96,7 +107,5 @@ def wait_for_agreement(platform: Platform) -> dict[str, Any]:
     except AssertionError:
         assert believed == truth
         raise
-    finally:
-        control(platform, "market", {"paused": False})
     assert control(platform, "ledger")["balanced"]
     return truth

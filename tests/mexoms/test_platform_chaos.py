@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.mexoms.desk_walk import frames, live_socket, log_in, rows
-from tests.mexoms.ground_truth import control, wait_for_agreement
+from tests.mexoms.ground_truth import control, still_market, wait_for_agreement
 from tests.mexoms.process_table import wait_until
 from tests.platform import Platform, new_home
 from trading.engine.journal import JournalReader, Position
@@ -55,7 +55,8 @@ def test_an_engine_killed_amid_trading_comes_back_to_the_exchanges_books(chaotic
         until_more_trades(chaotic, 2)
         chaotic.wait_restarted("engine", chaotic.kill("engine"))
     until_more_trades(chaotic, 2)
-    books = wait_for_agreement(chaotic)
+    with still_market(chaotic):
+        books = wait_for_agreement(chaotic)
     assert books["trades"]
     sent = [record.client_order_id for record in journalled(chaotic, OrderSending)]
     assert len(sent) == len(set(sent))
@@ -68,11 +69,11 @@ def test_a_projector_killed_amid_writing_loses_and_doubles_no_row(chaotic):
     for _ in range(KILLS):
         until_more_trades(chaotic, 1)
         chaotic.wait_restarted("projector", chaotic.kill("projector"))
-    wait_for_agreement(chaotic)
-    fills = {
-        (record.account_id, record.instrument, record.trade_id) for record in journalled(chaotic, FillApplied)
-    }
-    assert len(rows(chaotic, "fills", query="?page_size=500")) == len(fills)
+    with still_market(chaotic):
+        wait_for_agreement(chaotic)
+        applied = journalled(chaotic, FillApplied)
+        fills = {(record.account_id, record.instrument, record.trade_id) for record in applied}
+        assert len(rows(chaotic, "fills", query="?page_size=500")) == len(fills)
 
 
 def test_the_engine_trades_on_while_redis_stands_still_and_dashboards_catch_up(chaotic):
@@ -126,7 +127,8 @@ def test_the_engine_trades_on_without_postgres(chaotic):
         assert len(journalled(chaotic, OrderSending)) > before
     finally:
         os.kill(postgres, signal.SIGCONT)
-    wait_for_agreement(chaotic)
+    with still_market(chaotic):
+        wait_for_agreement(chaotic)
 
 
 def test_nothing_was_written_twice(chaotic):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.mexoms.desk_walk import rows
-from tests.mexoms.ground_truth import control, wait_for_agreement
+from tests.mexoms.ground_truth import control, still_market, wait_for_agreement
 from tests.mexoms.process_table import wait_until
 from tests.platform import Platform, new_home
 
@@ -45,7 +45,8 @@ def test_the_strategy_trades_in_the_recording_and_the_books_agree():
         platform.wait_ready()
         wait_until(lambda: len(rows(platform, "fills")) >= FILLS, f"{FILLS} fills", 120.0)
         assert control(platform, "state")["market"]["state"] == "running"
-        books = wait_for_agreement(platform)
+        with still_market(platform):
+            books = wait_for_agreement(platform)
         low, high = recorded_range()
         fills = rows(platform, "fills")
     finally:

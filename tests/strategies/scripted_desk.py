@@ -3,31 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 
+from tests.instruments import BTCUSDT
 from trading.engine.live_order import LiveOrder
 from trading.types import Decision, Intent, OrderState, StrategyConfig
-from venues.base import Instrument
-
-BTCUSDT = Instrument(
-    venue="binance_spot",
-    symbol="BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.01"),
-    lot=Decimal("0.00001"),
-    price_min_ticks=1,
-    price_max_ticks=100_000_000,
-    quantity_min_lots=1,
-    quantity_max_lots=900_000_000,
-    market_quantity_max_lots=10_000_000,
-    notional_min_units=500_000_000,
-    base_scale=8,
-    quote_scale=8,
-    trading=True,
-    slot=1,
-    version=1,
-)
 
 
 @dataclass

@@ -5,7 +5,8 @@ from pydantic import ValidationError
 
 from strategies.library.catalogue import STRATEGIES
 from strategies.runner import StrategyRunner
-from tests.strategies.scripted_desk import BTCUSDT, ScriptedDesk, two_sided_config
+from tests.instruments import BTCUSDT
+from tests.strategies.scripted_desk import ScriptedDesk, two_sided_config
 from venues.base import OrderType, Side
 
 MS = 1_000_000

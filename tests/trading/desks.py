@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -10,34 +9,18 @@ from django.db import connection
 
 from accounts.models import ExchangeAccount, Tenant
 from accounts.tenancy import tenant_scope
+from tests.instruments import LISTED_BTCUSDT
 from tests.trading.projector.journal_story import Owner
 from trading import services
 from trading.models import AccountStatus, Balance, Command, Fill, JournalCursor, Order, Position
 from venues.base import Instrument
 
-BTCUSDT = Instrument(
-    venue="binance_spot",
-    symbol="BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.01"),
-    lot=Decimal("0.00001"),
-    price_min_ticks=1,
-    price_max_ticks=100_000_000,
-    quantity_min_lots=1,
-    quantity_max_lots=900_000_000,
-    market_quantity_max_lots=10_000_000,
-    notional_min_units=500_000_000,
-    base_scale=8,
-    quote_scale=8,
-    trading=True,
-)
 JOURNALLED = (Order, Fill, Position, Balance, AccountStatus)
 
 
 def list_btcusdt(**changes: Any) -> Instrument:
     """Make BTCUSDT known and return it with its slot."""
-    changed = msgspec.structs.replace(BTCUSDT, **changes)
+    changed = msgspec.structs.replace(LISTED_BTCUSDT, **changes)
     return services.sync_instruments(venue="binance_spot", instruments=[changed])[0]
 
 

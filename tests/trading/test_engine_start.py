@@ -13,7 +13,8 @@ from accounts import services as accounts_services
 from risk.gate import Gate
 from strategies.selectors import slot_of_instance
 from strategies.services import create_instance
-from tests.trading.desks import BTCUSDT, list_btcusdt
+from tests.instruments import LISTED_BTCUSDT
+from tests.trading.desks import list_btcusdt
 from trading import gate_sync, selectors, services
 
 pytestmark = pytest.mark.django_db
@@ -113,7 +114,7 @@ def test_the_gate_is_told_what_one_lot_is_worth_at_one_tick_in_micro_usdt(gate, 
     gate_sync.write_instruments(gate, [instrument], selectors.asset_slots())
     told = gate.instruments[instrument.slot]
     worth = Decimal(told["value_numerator"]) / told["value_denominator"]
-    assert worth == BTCUSDT.tick * BTCUSDT.lot * 1_000_000
+    assert worth == LISTED_BTCUSDT.tick * LISTED_BTCUSDT.lot * 1_000_000
     assert told["trading"]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
 from risk.codes import Scope, TradingState
 from risk.gate import Gate
+from tests.instruments import BTCUSDT
 from trading.engine.engine import Engine
 from trading.engine.journal import Entry, Journal, JournalReader, Position
 from trading.engine.order_path import no_crash
@@ -25,25 +25,6 @@ MS = 1_000_000
 S = 1_000_000_000
 PLENTY = 10**15
 
-BTCUSDT = Instrument(
-    venue="binance_spot",
-    symbol="BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.01"),
-    lot=Decimal("0.00001"),
-    price_min_ticks=1,
-    price_max_ticks=100_000_000,
-    quantity_min_lots=1,
-    quantity_max_lots=900_000_000,
-    market_quantity_max_lots=10_000_000,
-    notional_min_units=500_000_000,
-    base_scale=8,
-    quote_scale=8,
-    trading=True,
-    slot=1,
-    version=1,
-)
 PRICE = 6_000_000
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from risk.codes import Scope
 from tests.trading.engine.engine_desk import PRICE, intent
 from tests.trading.engine.scripted_venue import fill
+from trading.engine.engine import Engine
 
 ONE_SECOND_OF_TICKS = 20
 
 
-def gross(engine, scope: Scope, slot: int) -> int:
+def gross(engine: Engine, scope: Scope, slot: int) -> int:
     return engine.gate.exposure(scope, slot)[1]
 
 
