@@ -124,7 +124,7 @@ def test_the_engine_trades_on_without_postgres(chaotic):
     try:
         before = len(journalled(chaotic, OrderSending))
         until_more_trades(chaotic, 2)
-        assert len(journalled(chaotic, OrderSending)) > before
+        wait_until(lambda: len(journalled(chaotic, OrderSending)) > before, "new orders", 60.0)
     finally:
         os.kill(postgres, signal.SIGCONT)
     with still_market(chaotic):
