@@ -139,3 +139,32 @@ def test_nothing_was_written_twice(chaotic):
             "SELECT count(*) - count(DISTINCT client_order_id) FROM trading_order"
         ).fetchone()
     assert doubled == (0,)
+
+
+def switch(platform: Platform, state: str) -> dict[str, object]:
+    body = {"scope": "tenant", "state": state, "reason": "a drill"}
+    status, answer = platform.api("/api/v1/kill-switches/", method="POST", body=body, key=str(uuid.uuid4()))
+    assert status == 200, answer
+    return dict(answer)
+
+
+def open_at_the_exchange(platform: Platform) -> int:
+    return len(control(platform, "orders?open=1"))
+
+
+def test_the_kill_switch_takes_every_order_back_and_holds_until_it_is_released(chaotic):
+    wait_until(lambda: open_at_the_exchange(chaotic), "quotes at the exchange", 60.0)
+    thrown = switch(chaotic, "HALTED")
+    assert thrown["flag_written"]
+    assert thrown["gate_set"]
+    try:
+        wait_until(lambda: not open_at_the_exchange(chaotic), "an empty book of ours", 30.0)
+        sent = len(journalled(chaotic, OrderSending))
+        chaotic.wait_restarted("engine", chaotic.kill("engine"))
+        wait_until(lambda: rows(chaotic, "orders", query="?state=refused"), "refusals", 60.0)
+        assert rows(chaotic, "orders", query="?state=refused")[0]["code"] == "R-KILL"
+        assert open_at_the_exchange(chaotic) == 0
+        assert len(journalled(chaotic, OrderSending)) == sent
+    finally:
+        switch(chaotic, "ACTIVE")
+    wait_until(lambda: open_at_the_exchange(chaotic), "quotes again", 60.0)

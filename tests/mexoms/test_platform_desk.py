@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import uuid
 from typing import Any
@@ -18,6 +19,7 @@ from trading.records import OrderSending
 pytestmark = [pytest.mark.platform, pytest.mark.xdist_group("platform")]
 
 RECORDS_MAX = 200_000
+CENTS = itertools.count()
 
 
 def sendings(platform: Platform) -> list[OrderSending]:
@@ -32,9 +34,12 @@ def main_account(platform: Platform) -> str:
 
 
 def far_bid(platform: Platform) -> dict[str, Any]:
-    """Return a small order that rests well below the market, inside the price collar."""
+    """Return a small order that rests well below the market, inside the price collar.
+
+    Each has a price of its own: the gate takes two equal orders in a moment for one sent twice.
+    """
     fill = rows(platform, "fills")[0]
-    price = float(fill["price"]) * 0.999
+    price = float(fill["price"]) * 0.999 - next(CENTS) / 100
     return {
         "account": main_account(platform),
         "symbol": fill["symbol"],
@@ -79,8 +84,7 @@ def test_api_strategy_and_celery_task_all_pass_the_one_order_path(trading):
     _, by_api = trading.api("/api/v1/orders/", method="POST", body=body, key=str(uuid.uuid4()))
     runtime = json.loads((trading.home / "runtime.json").read_text())
     broker = runtime["redis_url"].replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
-    # Another size: the gate takes two equal orders in a moment for one sent twice.
-    order = {name: value for name, value in body.items() if name != "account"} | {"quantity": "0.002"}
+    order = {name: value for name, value in far_bid(trading).items() if name != "account"}
     Celery(broker=broker).send_task(
         "trading.tasks.place_order_task",
         kwargs={
